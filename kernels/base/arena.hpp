@@ -1,0 +1,60 @@
+// Scratch memory that grows in the first steps and never again: a bump allocator with scopes.
+//
+//   Arena::Scope scope(arena);
+//   std::span<float> p = scope.take<float>(count);   // 64-byte aligned, uninitialised, gone with the scope
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace tw {
+
+/// Not thread safe: one per thread or per operation. Scopes nest like a stack.
+class Arena {
+ public:
+  static constexpr std::size_t kAlignment = 64;
+
+  class Scope {
+   public:
+    explicit Scope(Arena& arena) : arena_(arena), block_(arena.block_), used_(arena.used_) {}
+    ~Scope() { arena_.rewind(block_, used_); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+    /// `count` uninitialised elements of a trivial type.
+    template <class T>
+    std::span<T> take(std::size_t count) {
+      static_assert(std::is_trivially_destructible_v<T>);
+      return {static_cast<T*>(arena_.take_bytes(count * sizeof(T))), count};
+    }
+
+   private:
+    Arena& arena_;
+    std::size_t block_;
+    std::size_t used_;
+  };
+
+  /// Bytes held from the system; constant in the steady state.
+  std::size_t reserved_bytes() const;
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const;
+  };
+  struct Block {
+    std::unique_ptr<std::byte[], Free> bytes;
+    std::size_t capacity;
+  };
+
+  void* take_bytes(std::size_t bytes);
+  void rewind(std::size_t block, std::size_t used);
+
+  std::vector<Block> blocks_;
+  std::size_t block_ = 0;  // index of the block in use
+  std::size_t used_ = 0;   // bytes used of it
+};
+
+}  // namespace tw
