@@ -1,0 +1,103 @@
+// What an all-reduce algorithm is: a schedule that moves frames and calls compressors. It never looks inside a payload.
+//
+// Starting one gives an `Operation`, advanced by the communicator's thread whenever something arrived, so that many
+// buckets are under way at once and none blocks another.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <tightwire/types.hpp>
+
+#include "collectives/plan.hpp"
+#include "collectives/transport.hpp"
+#include "compress/codec.hpp"
+#include "compress/state.hpp"
+
+namespace tw {
+
+/// Seconds that operations of a communicator spent, by what they did.
+struct PhaseSeconds {
+  double encode = 0;
+  double decode = 0;
+};
+
+/// What every operation of a communicator shares. `exec` belongs to the communicator's thread.
+struct Group {
+  Exec& exec;
+  Transport& transport;
+  State& state;
+  const StepInfo& step;
+  std::uint64_t seed = 0;
+  std::uint32_t communicator = 0;
+  std::uint32_t epoch = 0;
+  Checksum checksum = Checksum::crc32c;
+  PhaseSeconds& seconds;
+
+  std::uint32_t rank() const { return transport.rank(); }
+  std::uint32_t ranks() const { return transport.ranks(); }
+};
+
+/// Something under way on the communicator's thread.
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  /// Does whatever arrived data allows, without blocking. True when complete.
+  virtual bool advance() = 0;
+  /// The rank it cannot go on without, and for what: the words of a deadline's error.
+  struct Wait {
+    std::uint32_t peer;
+    std::string what;
+  };
+  virtual Wait waiting_for() const = 0;
+};
+
+/// An all-reduce of a bucket under way.
+class BucketOperation : public Operation {
+ public:
+  /// True once this rank has encoded and posted everything of its own: its gradient is no longer read and the status
+  /// word holds what its encoder found.
+  virtual bool gradient_consumed() const = 0;
+};
+
+/// Closed formulas of collectives/COSTS.md: what one rank does for one bucket.
+struct Cost {
+  std::uint64_t sent_bytes = 0;  ///< frames this rank sends, headers included
+  std::uint64_t messages = 0;    ///< messages this rank sends
+  std::uint32_t steps = 0;       ///< messages that must follow one another
+};
+
+/// A row of the algorithm table. Immutable.
+class Algorithm {
+ public:
+  virtual ~Algorithm() = default;
+  virtual std::string_view name() const = 0;
+  virtual std::string_view summary() const = 0;
+
+  /// Empty when it can carry payloads of these traits; otherwise why not.
+  virtual std::string refusal(const CodecTraits& traits) const = 0;
+
+  /// How its plans are cut: the number of owners among `ranks`.
+  virtual std::uint32_t owners(std::uint32_t ranks) const = 0;
+
+  /// Bytes and messages of `rank`, for codecs of fixed size.
+  virtual Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const = 0;
+
+  /// Declares the memory slots this rank needs for `plan`.
+  virtual void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const = 0;
+
+  /// Starts the all-reduce of `bucket` (same pieces as `plan`; null data codes as zeros and receives nothing). The mean
+  /// replaces the gradients in place. `group`, `plan` and the bucket's pieces outlive the operation.
+  virtual std::unique_ptr<BucketOperation> start(Group& group, const BucketPlan& plan,
+                                                 std::span<const Piece> pieces) const = 0;
+};
+
+/// The table of algorithms, and a row by name (UsageError lists the known ones).
+std::span<const Algorithm* const> algorithm_table();
+const Algorithm& find_algorithm(std::string_view name);
+
+}  // namespace tw

@@ -1,0 +1,96 @@
+// What moves bytes between ranks. A transport knows messages, tags and deadlines; nothing of frames or codecs.
+//
+// One thread (the communicator's) posts and makes progress; only `wake` may be called from others. Messages between two
+// ranks with the same tag match in the order they were posted. A message that finds no posted receive is kept, within a
+// cap, until one is posted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <tightwire/deadline.hpp>
+#include <tightwire/exec.hpp>
+
+namespace tw {
+
+/// Names a message between two ranks. Who builds tags: collectives/tag.hpp.
+enum class Tag : std::uint64_t {};
+
+/// One send or receive. `bytes` belongs to the library and stays valid until the request is done or destroyed.
+struct Op {
+  enum class Kind : std::uint8_t { send, receive } kind;
+  std::uint32_t peer;
+  Tag tag;
+  std::span<std::byte> bytes;  ///< send: the message; receive: room for the largest acceptable message
+};
+
+/// What a transport can do; algorithms and frames choose by these.
+struct Caps {
+  bool stream_ordered = false;   ///< `Request::join` orders device work without blocking the host
+  bool tags = true;              ///< messages carry tags; otherwise they match in posting order
+  bool exact_sizes = true;       ///< a receive learns the message's true size; otherwise both sides must agree on it
+  bool device_memory = false;    ///< takes device pointers
+  bool inside_one_host = false;  ///< no network below: checksums may be left out
+};
+
+/// The fate of one posted group. Destroying an unfinished request cancels its receives; its sends still complete from
+/// memory that the transport copies by then.
+class Request {
+ public:
+  /// What a transport keeps for a posted group.
+  class State {
+   public:
+    virtual ~State() = default;
+    virtual bool done() const = 0;
+    virtual std::size_t received_bytes(std::size_t op) const = 0;
+  };
+
+  Request() = default;
+  explicit Request(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  Request(Request&&) noexcept = default;
+  Request& operator=(Request&&) noexcept = default;
+
+  /// True once every op of the group is complete. Empty requests are done.
+  bool done() const { return state_ == nullptr || state_->done(); }
+  /// Size of the message that op `index` of the group received.
+  std::size_t received_bytes(std::size_t index) const { return state_->received_bytes(index); }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// Errors end a transport: once `progress` threw, every later call throws the same, until it is destroyed. A message
+/// larger than the receive's room is a WireError; a lost or silent peer is a PeerError that names it.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  virtual std::string_view name() const = 0;
+  virtual std::uint32_t rank() const = 0;
+  virtual std::uint32_t ranks() const = 0;
+  virtual Caps caps() const = 0;
+
+  /// Starts all ops of a group; never blocks. Sending to oneself is allowed.
+  virtual Request post(const Exec& exec, std::span<const Op> ops) = 0;
+
+  /// Moves what can be moved. With nothing to move it sleeps until something completes, `wake` is called, a peer fails,
+  /// or `until`; it may return early. Throws PeerError, WireError or SystemError on failure.
+  virtual void progress(Deadline until) = 0;
+
+  /// Ends a sleeping `progress` now, or the next one at once. Callable from any thread.
+  virtual void wake() = 0;
+
+  /// The rank from which nothing, not even a heartbeat, was heard for longer than heartbeats allow, if there is one.
+  virtual std::optional<std::uint32_t> silent_peer() const { return std::nullopt; }
+
+  /// Tells the others, as far as possible, that this rank gives up because of `culprit`; their `progress` throws a
+  /// PeerError that names the culprit. Nothing may be posted afterwards. Never throws.
+  virtual void abort(std::uint32_t culprit, std::string_view reason) noexcept = 0;
+};
+
+}  // namespace tw

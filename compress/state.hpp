@@ -1,0 +1,67 @@
+// What memories keep between steps (residuals and their kin), as a transaction: encoding reads a slot's live buffer and
+// writes its next buffer; the end of the step swaps them on every rank or discards them on every rank.
+//
+// Slots are keyed by parameter, hop and name, never by bucket, and hold the range that this rank codes: the whole
+// parameter as a worker, its shard as an owner.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <tightwire/types.hpp>
+
+namespace tw {
+
+/// The part of a slot that covers one run.
+struct SlotView {
+  std::span<const float> live;
+  std::span<float> next;
+};
+
+/// Not thread safe; used by the communicator's thread alone.
+class State {
+ public:
+  /// Makes the slot for elements [first, first + count) of the parameter, zeros, unless it is there already with the
+  /// same range. Slots are declared at registration so that no step allocates.
+  void declare(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count);
+
+  /// Views of [first, first + count) in the slot; the slot's next buffer counts as written from here on. Every element
+  /// of a written slot must be written before `commit`. Throws UsageError where no such slot was declared.
+  SlotView write(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count);
+
+  /// Swaps live and next of every written slot.
+  void commit();
+  /// Forgets what was written since the last commit; live buffers are untouched.
+  void rollback();
+
+  /// Bytes held, both buffers.
+  std::size_t bytes() const;
+
+  /// Calls `visit` for every slot in key order: its name ("w1.weight/worker/residual"-like key parts) and live values.
+  struct Entry {
+    std::uint32_t param;
+    Hop hop;
+    std::string_view name;
+    std::uint64_t first;
+    std::span<float> live;
+  };
+  void for_each(const std::function<void(const Entry&)>& visit);
+
+ private:
+  struct Slot {
+    std::uint64_t first = 0;
+    std::vector<float> live, next;
+    bool written = false;
+  };
+  using Key = std::tuple<std::uint32_t, Hop, std::string>;
+  std::map<Key, Slot, std::less<>> slots_;
+};
+
+}  // namespace tw
