@@ -4,6 +4,8 @@
 // buckets are under way at once and none blocks another.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,41 +15,82 @@
 
 #include <tightwire/types.hpp>
 
+#include "collectives/buffers.hpp"
 #include "collectives/plan.hpp"
 #include "collectives/transport.hpp"
 #include "compress/codec.hpp"
 #include "compress/state.hpp"
+#include "kernels/base/arena.hpp"
 
 namespace tw {
 
-/// Seconds that operations of a communicator spent, by what they did.
+/// Seconds that operations of a communicator spent, by what they did. Written by its thread, read by any.
 struct PhaseSeconds {
-  double encode = 0;
-  double decode = 0;
+  std::atomic<double> encode = 0;
+  std::atomic<double> decode = 0;
 };
 
-/// What every operation of a communicator shares. `exec` belongs to the communicator's thread.
+/// Adds the seconds of its own lifetime to a phase.
+class PhaseTimer {
+ public:
+  explicit PhaseTimer(std::atomic<double>& phase) : phase_(phase) {}
+  ~PhaseTimer() {
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - begin_;
+    phase_.store(phase_.load(std::memory_order_relaxed) + spent.count(), std::memory_order_relaxed);
+  }
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+
+ private:
+  std::atomic<double>& phase_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+/// Bytes and messages handed to the transport.
+struct SentCount {
+  std::uint64_t bytes = 0;
+  std::uint64_t messages = 0;
+};
+
+/// What every operation of a communicator shares; used by the communicator's thread alone.
 struct Group {
-  Exec& exec;
   Transport& transport;
-  State& state;
-  const StepInfo& step;
+  Exec exec;  ///< with the arena, and the status word of `worker_status`
+  StepInfo step;
   std::uint64_t seed = 0;
   std::uint32_t communicator = 0;
   std::uint32_t epoch = 0;
   Checksum checksum = Checksum::crc32c;
-  PhaseSeconds& seconds;
+  Arena arena;
+  BufferPool buffers;
+  State state;
+  /// StatusBits found while encoding this rank's gradients, and, apart, while encoding means: only the first is known
+  /// before the vote.
+  std::uint32_t worker_status = 0;
+  std::uint32_t owner_status = 0;
+  PhaseSeconds seconds;
+  SentCount sent;
 
   std::uint32_t rank() const { return transport.rank(); }
   std::uint32_t ranks() const { return transport.ranks(); }
+
+  /// Posts one message and counts it. `bytes` stays untouched until the request is done.
+  Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
+  /// Posts one receive with room for `bytes`.
+  Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
 };
 
 /// Something under way on the communicator's thread.
 class Operation {
  public:
   virtual ~Operation() = default;
-  /// Does whatever arrived data allows, without blocking. True when complete.
-  virtual bool advance() = 0;
+  /// Does a bounded amount of what arrived data allows, without blocking.
+  enum class Progress : std::uint8_t {
+    waiting,  ///< nothing to do until something arrives
+    more,     ///< there is work that needs no arrival: call again soon
+    complete
+  };
+  virtual Progress advance() = 0;
   /// The rank it cannot go on without, and for what: the words of a deadline's error.
   struct Wait {
     std::uint32_t peer;

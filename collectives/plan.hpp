@@ -25,7 +25,11 @@ struct Chunk {
   std::uint32_t index;  ///< within the bucket: the frame's and tag's chunk number
   std::uint32_t owner;  ///< the rank that sums it
   const Compressor* compressor;
-  FrameLayout layout;  ///< its extents, by piece order in the bucket
+  FrameLayout layout;                          ///< its extents, by piece order in the bucket
+  std::vector<std::uint32_t> piece_of_extent;  ///< which piece of the bucket extent i lies in
+
+  /// Elements of all extents.
+  std::uint64_t count() const;
 };
 
 struct PlanOptions {

@@ -1,0 +1,62 @@
+// Frame and accumulator buffers that are used again and again: after the first steps nothing is allocated.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace tw {
+
+class BufferPool;
+
+/// 64-byte aligned memory from a pool; goes back when destroyed. Move-only. The pool outlives it.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(BufferPool* pool, std::byte* memory, std::size_t bytes) : pool_(pool), memory_(memory), bytes_(bytes) {}
+  ~Buffer() { release(); }
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept;
+
+  std::span<std::byte> bytes() { return {memory_, bytes_}; }
+  std::span<const std::byte> bytes() const { return {memory_, bytes_}; }
+  std::span<float> floats() { return {reinterpret_cast<float*>(memory_), bytes_ / sizeof(float)}; }
+  /// Makes it shorter (a sealed frame may be smaller than its room).
+  void shrink(std::size_t bytes) { bytes_ = bytes; }
+  /// Gives the memory back now.
+  void release();
+
+ private:
+  BufferPool* pool_ = nullptr;
+  std::byte* memory_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// Free lists by power-of-two capacity. Not thread safe.
+class BufferPool {
+ public:
+  static constexpr std::size_t kAlignment = 64;
+
+  BufferPool() = default;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool();
+
+  Buffer take(std::size_t bytes);
+  /// Bytes ever reserved; constant in the steady state.
+  std::size_t reserved_bytes() const { return reserved_bytes_; }
+
+ private:
+  friend class Buffer;
+  // The capacity stands in front of the memory, so that a shrunk buffer still finds its list.
+  void give_back(std::byte* memory);
+
+  std::vector<std::byte*> free_[64];
+  std::size_t reserved_bytes_ = 0;
+};
+
+}  // namespace tw

@@ -1,0 +1,161 @@
+#include "collectives/chunk_coder.hpp"
+
+#include <algorithm>
+
+#include "kernels/base/half.hpp"
+
+namespace tw {
+namespace {
+
+void widen(const void* data, DType dtype, std::span<float> out) {
+  const auto* bits = static_cast<const std::uint16_t*>(data);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = dtype == DType::f16 ? float_from_f16(bits[i]) : float_from_bf16(bits[i]);
+}
+
+void narrow(std::span<const float> values, DType dtype, void* data) {
+  auto* bits = static_cast<std::uint16_t*>(data);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    bits[i] = dtype == DType::f16 ? f16_from_float(values[i]) : bf16_from_float(values[i]);
+}
+
+// Where an extent lies in the trainer's tensor, or null where it is absent.
+std::byte* address_of(const Piece& piece, const Extent& extent) {
+  if (piece.data.data == nullptr) return nullptr;
+  return static_cast<std::byte*>(piece.data.data) + (extent.first - piece.first) * bytes_of(piece.data.dtype);
+}
+
+}  // namespace
+
+Context ChunkCoder::context_for(std::uint32_t rank, Hop hop) const {
+  return {group_.exec, {group_.seed, group_.step.step, rank, hop}, group_.step, &group_.state};
+}
+
+FrameId ChunkCoder::frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const {
+  FrameId id;
+  id.communicator = group_.communicator;
+  id.codec = chunk.compressor->codec().id();
+  id.hop = hop;
+  id.plan_hash = plan_.hash();
+  id.codec_hash = chunk.compressor->codec_hash();
+  id.epoch = group_.epoch;
+  id.bucket = plan_.bucket();
+  id.step = group_.step.step;
+  id.chunk = chunk.index;
+  id.source = source;
+  return id;
+}
+
+Input ChunkCoder::gradient_of(const Chunk& chunk, std::size_t extent, Arena::Scope& scratch) const {
+  const Extent& where = chunk.layout.extents()[extent];
+  const Piece& piece = pieces_[chunk.piece_of_extent[extent]];
+  const std::byte* address = address_of(piece, where);
+  if (address != nullptr && piece.data.dtype == DType::f32)
+    return {where.param, where.first, {reinterpret_cast<const float*>(address), where.count}};
+  const std::span<float> values = scratch.take<float>(where.count);
+  if (address == nullptr)
+    std::fill(values.begin(), values.end(), 0.0f);
+  else
+    widen(address, piece.data.dtype, values);
+  return {where.param, where.first, values};
+}
+
+Buffer ChunkCoder::encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop) {
+  const FrameLayout& layout = chunk.layout;
+  Buffer frame = group_.buffers.take(layout.max_frame_bytes());
+  Arena::Scope scratch(group_.arena);
+  const auto jobs = scratch.take<EncodeJob>(inputs.size());
+  const auto body_bytes = scratch.take<std::uint32_t>(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) jobs[i] = {inputs[i], layout.body_room(frame.bytes(), i)};
+  group_.exec.status = hop == Hop::worker ? &group_.worker_status : &group_.owner_status;
+  chunk.compressor->encode(context_for(group_.rank(), hop), jobs, body_bytes);
+  frame.shrink(seal_frame(frame_id(chunk, group_.rank(), hop), layout, group_.checksum, body_bytes, frame.bytes()));
+  return frame;
+}
+
+Buffer ChunkCoder::encode_gradient(const Chunk& chunk) {
+  const PhaseTimer timer(group_.seconds.encode);
+  Arena::Scope scratch(group_.arena);
+  const auto inputs = scratch.take<Input>(chunk.layout.extents().size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = gradient_of(chunk, i, scratch);
+  return encode(chunk, inputs, Hop::worker);
+}
+
+Buffer ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean) {
+  const PhaseTimer timer(group_.seconds.encode);
+  Arena::Scope scratch(group_.arena);
+  const auto extents = chunk.layout.extents();
+  const auto inputs = scratch.take<Input>(extents.size());
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < inputs.size(); begin += extents[i].count, ++i)
+    inputs[i] = {extents[i].param, extents[i].first, mean.subspan(begin, extents[i].count)};
+  return encode(chunk, inputs, Hop::owner);
+}
+
+std::span<const std::span<const std::byte>> ChunkCoder::open(const Chunk& chunk, const FrameId& id,
+                                                             std::span<const std::byte> frame,
+                                                             Arena::Scope& scratch) const {
+  const auto extents = chunk.layout.extents();
+  const auto bodies = scratch.take<std::span<const std::byte>>(extents.size());
+  open_frame(id, chunk.layout, group_.checksum, frame, bodies);
+  const Context context = context_for(id.source, id.hop);
+  for (std::size_t i = 0; i < extents.size(); ++i)
+    chunk.compressor->codec().validate(context, bodies[i], extents[i]);
+  return bodies;
+}
+
+void ChunkCoder::decode_gradient(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame,
+                                 Combine combine, std::span<float> sum) {
+  const PhaseTimer timer(group_.seconds.decode);
+  Arena::Scope scratch(group_.arena);
+  const auto bodies = open(chunk, frame_id(chunk, source, Hop::worker), frame, scratch);
+  const auto extents = chunk.layout.extents();
+  const auto jobs = scratch.take<DecodeJob>(extents.size());
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < jobs.size(); begin += extents[i].count, ++i)
+    jobs[i] = {bodies[i], {extents[i].param, extents[i].first, sum.subspan(begin, extents[i].count)}};
+  chunk.compressor->decode(context_for(source, Hop::worker), jobs, combine, 1.0f);
+}
+
+void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<const std::byte> frame) {
+  const PhaseTimer timer(group_.seconds.decode);
+  Arena::Scope scratch(group_.arena);
+  const auto bodies = open(chunk, frame_id(chunk, chunk.owner, Hop::owner), frame, scratch);
+  const auto extents = chunk.layout.extents();
+  const auto jobs = scratch.take<DecodeJob>(extents.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const Piece& piece = pieces_[chunk.piece_of_extent[i]];
+    std::byte* address = address_of(piece, extents[i]);
+    const bool in_place = address != nullptr && piece.data.dtype == DType::f32;
+    const std::span<float> values = in_place ? std::span(reinterpret_cast<float*>(address), extents[i].count)
+                                             : scratch.take<float>(extents[i].count);
+    jobs[i] = {bodies[i], {extents[i].param, extents[i].first, values}};
+  }
+  chunk.compressor->decode(context_for(chunk.owner, Hop::owner), jobs, Combine::assign, 1.0f);
+  for (std::size_t i = 0; i < jobs.size(); ++i) deliver_run(chunk, i, jobs[i].output);
+}
+
+void ChunkCoder::deliver_values(const Chunk& chunk, std::span<const float> mean) {
+  const PhaseTimer timer(group_.seconds.decode);
+  const auto extents = chunk.layout.extents();
+  std::size_t begin = 0;
+  Arena::Scope scratch(group_.arena);
+  for (std::size_t i = 0; i < extents.size(); begin += extents[i].count, ++i) {
+    const auto values = scratch.take<float>(extents[i].count);
+    std::copy_n(mean.begin() + static_cast<std::ptrdiff_t>(begin), extents[i].count, values.begin());
+    deliver_run(chunk, i, {extents[i].param, extents[i].first, values});
+  }
+}
+
+void ChunkCoder::deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const {
+  chunk.compressor->deliver(context_for(chunk.owner, Hop::owner), mean);
+  const Piece& piece = pieces_[chunk.piece_of_extent[extent]];
+  std::byte* address = address_of(piece, chunk.layout.extents()[extent]);
+  if (address == nullptr || static_cast<void*>(address) == mean.values.data()) return;
+  if (piece.data.dtype == DType::f32)
+    std::copy(mean.values.begin(), mean.values.end(), reinterpret_cast<float*>(address));
+  else
+    narrow(mean.values, piece.data.dtype, address);
+}
+
+}  // namespace tw

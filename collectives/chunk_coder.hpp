@@ -1,0 +1,48 @@
+// Between the trainer's tensors and frames: what every algorithm does with a chunk. Gradients are widened to f32 where
+// they are narrower, absent ones code as zeros, means are narrowed on delivery.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "collectives/algorithm.hpp"
+#include "collectives/buffers.hpp"
+#include "collectives/plan.hpp"
+
+namespace tw {
+
+/// Codes the chunks of one bucket for one operation. Uses the group's arena, status word and clocks.
+class ChunkCoder {
+ public:
+  ChunkCoder(Group& group, const BucketPlan& plan, std::span<const Piece> pieces)
+      : group_(group), plan_(plan), pieces_(pieces) {}
+
+  /// This rank's gradient of `chunk` as a sealed frame (hop worker).
+  Buffer encode_gradient(const Chunk& chunk);
+  /// `mean`, the chunk's extents one after another, as a sealed frame (hop owner).
+  Buffer encode_mean(const Chunk& chunk, std::span<const float> mean);
+
+  /// Opens, validates and decodes the worker frame of `source` into `sum`, the chunk's extents one after another.
+  void decode_gradient(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Combine combine,
+                       std::span<float> sum);
+  /// Opens, validates and decodes the owner's frame into the bucket's tensors.
+  void deliver_mean(const Chunk& chunk, std::span<const std::byte> frame);
+  /// Writes a mean that needs no decoding into the bucket's tensors.
+  void deliver_values(const Chunk& chunk, std::span<const float> mean);
+
+ private:
+  Context context_for(std::uint32_t rank, Hop hop) const;
+  FrameId frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const;
+  Input gradient_of(const Chunk& chunk, std::size_t extent, Arena::Scope& scratch) const;
+  Buffer encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop);
+  std::span<const std::span<const std::byte>> open(const Chunk& chunk, const FrameId& id,
+                                                   std::span<const std::byte> frame, Arena::Scope& scratch) const;
+  void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
+
+  Group& group_;
+  const BucketPlan& plan_;
+  std::span<const Piece> pieces_;
+};
+
+}  // namespace tw
