@@ -74,7 +74,7 @@ Buffer ChunkCoder::encode(const Chunk& chunk, std::span<const Input> inputs, Hop
 }
 
 Buffer ChunkCoder::encode_gradient(const Chunk& chunk) {
-  const PhaseTimer timer(group_.seconds.encode);
+  const PhaseTimer timer(group_.counters.encode_seconds);
   Arena::Scope scratch(group_.arena);
   const auto inputs = scratch.take<Input>(chunk.layout.extents().size());
   for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = gradient_of(chunk, i, scratch);
@@ -82,7 +82,7 @@ Buffer ChunkCoder::encode_gradient(const Chunk& chunk) {
 }
 
 Buffer ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean) {
-  const PhaseTimer timer(group_.seconds.encode);
+  const PhaseTimer timer(group_.counters.encode_seconds);
   Arena::Scope scratch(group_.arena);
   const auto extents = chunk.layout.extents();
   const auto inputs = scratch.take<Input>(extents.size());
@@ -99,14 +99,13 @@ std::span<const std::span<const std::byte>> ChunkCoder::open(const Chunk& chunk,
   const auto bodies = scratch.take<std::span<const std::byte>>(extents.size());
   open_frame(id, chunk.layout, group_.checksum, frame, bodies);
   const Context context = context_for(id.source, id.hop);
-  for (std::size_t i = 0; i < extents.size(); ++i)
-    chunk.compressor->codec().validate(context, bodies[i], extents[i]);
+  for (std::size_t i = 0; i < extents.size(); ++i) chunk.compressor->codec().validate(context, bodies[i], extents[i]);
   return bodies;
 }
 
 void ChunkCoder::decode_gradient(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame,
                                  Combine combine, std::span<float> sum) {
-  const PhaseTimer timer(group_.seconds.decode);
+  const PhaseTimer timer(group_.counters.decode_seconds);
   Arena::Scope scratch(group_.arena);
   const auto bodies = open(chunk, frame_id(chunk, source, Hop::worker), frame, scratch);
   const auto extents = chunk.layout.extents();
@@ -118,7 +117,7 @@ void ChunkCoder::decode_gradient(const Chunk& chunk, std::uint32_t source, std::
 }
 
 void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<const std::byte> frame) {
-  const PhaseTimer timer(group_.seconds.decode);
+  const PhaseTimer timer(group_.counters.decode_seconds);
   Arena::Scope scratch(group_.arena);
   const auto bodies = open(chunk, frame_id(chunk, chunk.owner, Hop::owner), frame, scratch);
   const auto extents = chunk.layout.extents();
@@ -136,7 +135,7 @@ void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<const std::byte> fra
 }
 
 void ChunkCoder::deliver_values(const Chunk& chunk, std::span<const float> mean) {
-  const PhaseTimer timer(group_.seconds.decode);
+  const PhaseTimer timer(group_.counters.decode_seconds);
   const auto extents = chunk.layout.extents();
   std::size_t begin = 0;
   Arena::Scope scratch(group_.arena);

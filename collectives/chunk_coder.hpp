@@ -6,17 +6,19 @@
 #include <span>
 #include <vector>
 
-#include "collectives/algorithm.hpp"
 #include "collectives/buffers.hpp"
+#include "collectives/group.hpp"
 #include "collectives/plan.hpp"
 
 namespace tw {
 
-/// Codes the chunks of one bucket for one operation. Uses the group's arena, status word and clocks.
+/// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
 class ChunkCoder {
  public:
-  ChunkCoder(Group& group, const BucketPlan& plan, std::span<const Piece> pieces)
-      : group_(group), plan_(plan), pieces_(pieces) {}
+  ChunkCoder(Group& group, const BucketPlan& plan) : group_(group), plan_(plan) {}
+
+  /// The tensors of this step.
+  void bind(std::span<const Piece> pieces) { pieces_ = pieces; }
 
   /// This rank's gradient of `chunk` as a sealed frame (hop worker).
   Buffer encode_gradient(const Chunk& chunk);

@@ -1,5 +1,8 @@
 // The tables of everything that a spec can name: one row a codec, one row a memory. No self-registration, no globals
 // that change: adding a codec adds its row in registry.cpp.
+//
+// What a row needs of a class C: `C::Params`, `C::kName`, `C::kSummary`, `static void declare(Params&, ParamVisitor&)`,
+// a constructor from Params, and, where one key excludes another, `static void check(const Params&)`.
 #pragma once
 
 #include <memory>
@@ -10,29 +13,59 @@
 
 #include "compress/codec.hpp"
 #include "compress/memory.hpp"
-#include "compress/params.hpp"
+#include "compress/params_visitors.hpp"
 #include "compress/spec.hpp"
 
 namespace tw {
 
-/// A row of the codec table. `make` checks the term's arguments and throws UsageError that names the known keys.
-struct CodecRow {
+/// A row of a table of things (`Codec`, `Memory`) that terms of a spec make.
+template <class Thing>
+struct Row {
   std::string_view name;
   std::string_view summary;
-  std::unique_ptr<Codec> (*make)(const SpecTerm& term);
-  SpecTerm (*canonical)(const SpecTerm& term);      ///< all parameters written out, in declared order
-  void (*declare_defaults)(ParamVisitor& visitor);  ///< visits the parameters at their defaults, for help and `info`
-};
-
-struct MemoryRow {
-  std::string_view name;
-  std::string_view summary;
-  std::unique_ptr<Memory> (*make)(const SpecTerm& term);
+  /// Throws UsageError that names the known keys and ranges.
+  std::unique_ptr<Thing> (*make)(const SpecTerm& term);
+  /// The same term with every parameter written out, in declared order.
   SpecTerm (*canonical)(const SpecTerm& term);
-  void (*declare_defaults)(ParamVisitor& visitor);
+  std::vector<ParamDescription> (*describe)();
 };
+using CodecRow = Row<Codec>;
+using MemoryRow = Row<Memory>;
 
 std::span<const CodecRow> codec_table();
 std::span<const MemoryRow> memory_table();
+
+namespace detail {
+
+template <class C>
+void declare_erased(void* params, ParamVisitor& visitor) {
+  C::declare(*static_cast<typename C::Params*>(params), visitor);
+}
+
+template <class C>
+typename C::Params params_of(const SpecTerm& term) {
+  typename C::Params params;
+  read_params(term, &params, declare_erased<C>);
+  if constexpr (requires { C::check(params); }) C::check(params);
+  return params;
+}
+
+}  // namespace detail
+
+/// The row of class C in the table of Things.
+template <class Thing, class C>
+constexpr Row<Thing> row_of() {
+  return {
+      C::kName, C::kSummary,
+      [](const SpecTerm& term) -> std::unique_ptr<Thing> { return std::make_unique<C>(detail::params_of<C>(term)); },
+      [](const SpecTerm& term) {
+        auto params = detail::params_of<C>(term);
+        return print_params(C::kName, &params, detail::declare_erased<C>);
+      },
+      [] {
+        typename C::Params params;
+        return describe_params(&params, detail::declare_erased<C>);
+      }};
+}
 
 }  // namespace tw

@@ -1,0 +1,61 @@
+#include "compress/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernels/base/check.hpp"
+
+namespace tw {
+namespace {
+const char* name_of(Hop hop) { return hop == Hop::worker ? "worker" : "owner"; }
+}  // namespace
+
+void State::declare(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count) {
+  Slot& slot = slots_[Key{param.id, hop, std::string(name)}];
+  if (slot.live.empty()) {
+    slot.first = first;
+    slot.live.resize(count);
+    slot.next.resize(count);
+  }
+  TW_CHECK(slot.live.size() == count && (slot.first == first || count == 0), UsageError, "slot '", name, "' of '",
+           param.name, "' (", name_of(hop), ") was declared for ", slot.live.size(), " elements from ", slot.first,
+           ", now for ", count, " from ", first);
+}
+
+SlotView State::write(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count) {
+  const auto found = slots_.find(std::tuple<std::uint32_t, Hop, std::string_view>(param.id, hop, name));
+  TW_CHECK(found != slots_.end(), UsageError, "no slot '", name, "' was declared for '", param.name, "' (",
+           name_of(hop), ")");
+  Slot& slot = found->second;
+  TW_CHECK(
+      first >= slot.first && first - slot.first <= slot.live.size() && count <= slot.live.size() - (first - slot.first),
+      UsageError, "slot '", name, "' of '", param.name, "' (", name_of(hop), ") holds ", slot.live.size(),
+      " elements from ", slot.first, "; asked for ", count, " from ", first);
+  slot.written = true;
+  const std::size_t begin = first - slot.first;
+  return {std::span(slot.live).subspan(begin, count), std::span(slot.next).subspan(begin, count)};
+}
+
+void State::commit() {
+  for (auto& [key, slot] : slots_)
+    if (std::exchange(slot.written, false)) slot.live.swap(slot.next);
+}
+
+void State::rollback() {
+  for (auto& [key, slot] : slots_) slot.written = false;
+}
+
+std::size_t State::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [key, slot] : slots_) bytes += (slot.live.size() + slot.next.size()) * sizeof(float);
+  return bytes;
+}
+
+void State::for_each(const std::function<void(const Entry&)>& visit) {
+  for (auto& [key, slot] : slots_) {
+    const auto& [param, hop, name] = key;
+    visit({param, hop, name, slot.first, slot.live});
+  }
+}
+
+}  // namespace tw
