@@ -94,7 +94,7 @@ void Work::wait(Deadline deadline) {
 
 class Communicator::Impl {
  public:
-  Impl(std::unique_ptr<Transport> transport, CommunicatorOptions options);
+  Impl(TransportPtr transport, CommunicatorOptions options);
   ~Impl() { engine_->stop(); }
 
   std::uint32_t rank() const { return engine_->rank(); }
@@ -141,7 +141,7 @@ class Communicator::Impl {
   std::uint64_t steps_ = 0, skipped_steps_ = 0, absent_pieces_ = 0;
 };
 
-Communicator::Impl::Impl(std::unique_ptr<Transport> transport, CommunicatorOptions options)
+Communicator::Impl::Impl(TransportPtr transport, CommunicatorOptions options)
     : options_(std::move(options)),
       algorithm_(find_algorithm(options_.algorithm)),
       compressors_(options_.codec, options_.codec_for) {
@@ -337,7 +337,7 @@ void Communicator::Impl::abort(const std::string& reason) noexcept {
   }
 }
 
-Communicator::Communicator(std::unique_ptr<Transport> transport, CommunicatorOptions options)
+Communicator::Communicator(TransportPtr transport, CommunicatorOptions options)
     : impl_(std::make_unique<Impl>(std::move(transport), std::move(options))) {}
 Communicator::~Communicator() = default;
 Communicator::Communicator(Communicator&&) noexcept = default;

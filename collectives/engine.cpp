@@ -26,7 +26,7 @@ class CallOperation final : public Operation {
 
 }  // namespace
 
-Engine::Engine(std::unique_ptr<Transport> transport, std::function<void(const std::string&)> log)
+Engine::Engine(TransportPtr transport, std::function<void(const std::string&)> log)
     : transport_(std::move(transport)),
       rank_(transport_->rank()),
       ranks_(transport_->ranks()),
@@ -34,7 +34,10 @@ Engine::Engine(std::unique_ptr<Transport> transport, std::function<void(const st
       log_(std::move(log)),
       thread_([this] { loop(); }) {}
 
-Engine::~Engine() { stop(); }
+Engine::~Engine() {
+  stop();
+  transport_.reset();  // it may use the buffers of unfinished sends until then
+}
 
 void Engine::stop() noexcept {
   if (!thread_.joinable()) return;

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include <tightwire/connect.hpp>
 #include <tightwire/deadline.hpp>
 
 #include "collectives/algorithm.hpp"
@@ -44,7 +45,7 @@ struct WaitedSeconds {
 class Engine {
  public:
   /// Starts the thread. `log` may be empty; it is called on that thread.
-  Engine(std::unique_ptr<Transport> transport, std::function<void(const std::string&)> log);
+  Engine(TransportPtr transport, std::function<void(const std::string&)> log);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -87,7 +88,7 @@ class Engine {
   [[noreturn]] void throw_overdue(const std::shared_ptr<Ticket>& ticket);
   void add_waited(double seconds, double encode_before, double decode_before);
 
-  std::unique_ptr<Transport> transport_;
+  TransportPtr transport_;
   const std::uint32_t rank_, ranks_;
   Group group_;
   std::list<Active> active_;  // of the thread alone

@@ -38,8 +38,8 @@ struct Caps {
   bool inside_one_host = false;  ///< no network below: checksums may be left out
 };
 
-/// The fate of one posted group. Destroying an unfinished request cancels its receives; its sends still complete from
-/// memory that the transport copies by then.
+/// The fate of one posted group. Destroying an unfinished request cancels its receives: their memory is not touched any
+/// more. Its sends go on; their memory must stay until they are done or the transport is destroyed.
 class Request {
  public:
   /// What a transport keeps for a posted group.

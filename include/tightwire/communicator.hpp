@@ -19,15 +19,13 @@
 #include <utility>
 #include <vector>
 
+#include <tightwire/connect.hpp>
 #include <tightwire/deadline.hpp>
 #include <tightwire/error.hpp>
 #include <tightwire/exec.hpp>
 #include <tightwire/types.hpp>
 
 namespace tw {
-
-class Transport;
-class Bootstrap;
 
 /// How gradients are coded and moved. Must be equal on all ranks (but for `deadline_seconds`, `exec` and `log`), which
 /// `register_parameters` checks.
@@ -105,7 +103,7 @@ class Work {
 class Communicator {
  public:
   /// Takes over a connected transport. Starts the communicator's thread.
-  Communicator(std::unique_ptr<Transport> transport, CommunicatorOptions options);
+  Communicator(TransportPtr transport, CommunicatorOptions options);
   /// Work in flight is revoked: other ranks see this one leave.
   ~Communicator();
   Communicator(Communicator&&) noexcept;

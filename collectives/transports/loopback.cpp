@@ -1,0 +1,189 @@
+// Every rank has a mailbox; its mutex guards all that others may touch. A sender leaves the address of its message
+// there; the receiver's progress() copies what arrived and tells the sender.
+#include "collectives/transports/loopback.hpp"
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <mutex>
+
+#include "collectives/failure.hpp"
+#include "collectives/transport.hpp"
+#include "collectives/transports/matcher.hpp"
+#include "compress/params_visitors.hpp"
+#include "kernels/base/check.hpp"
+
+namespace tw {
+namespace {
+
+constexpr std::size_t kKeptBytes = std::size_t{1} << 30;
+
+struct Letter {
+  std::uint32_t sender;
+  Tag tag;
+  std::span<const std::byte> bytes;  // of the sender, until the op is complete
+  std::shared_ptr<PendingGroup> group;
+  std::size_t op;
+};
+
+struct Mailbox {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Letter> letters;
+  bool woken = false;
+  std::optional<Failure> failure;  // what another rank gave up with
+  std::vector<bool> left;          // by rank: closed its transport
+
+  void wake() {
+    const std::lock_guard lock(mutex);
+    woken = true;
+    changed.notify_all();
+  }
+};
+
+struct Hub {
+  explicit Hub(std::uint32_t ranks) : mailboxes(ranks) {
+    for (Mailbox& mailbox : mailboxes) mailbox.left.resize(ranks);
+  }
+  std::vector<Mailbox> mailboxes;
+};
+
+class Loopback final : public Transport {
+ public:
+  Loopback(std::shared_ptr<Hub> hub, std::uint32_t rank)
+      : hub_(std::move(hub)), rank_(rank), own_(hub_->mailboxes[rank]), matcher_(ranks(), kKeptBytes) {}
+  ~Loopback() override;
+
+  std::string_view name() const override { return "loopback"; }
+  std::uint32_t rank() const override { return rank_; }
+  std::uint32_t ranks() const override { return static_cast<std::uint32_t>(hub_->mailboxes.size()); }
+  Caps caps() const override {
+    Caps caps;
+    caps.inside_one_host = true;
+    return caps;
+  }
+  Request post(const Exec& exec, std::span<const Op> ops) override;
+  void progress(Deadline until) override;
+  void wake() override { own_.wake(); }
+  void abort(std::uint32_t culprit, std::string_view reason) noexcept override;
+
+ private:
+  void deliver(const Letter& letter);
+  std::optional<std::uint32_t> awaited_but_gone();
+
+  std::shared_ptr<Hub> hub_;
+  const std::uint32_t rank_;
+  Mailbox& own_;
+  Matcher matcher_;
+  std::optional<Failure> failure_;  // thrown again by every call
+};
+
+Loopback::~Loopback() {
+  for (Mailbox& mailbox : hub_->mailboxes) {
+    const std::lock_guard lock(mailbox.mutex);
+    std::erase_if(mailbox.letters, [&](const Letter& letter) { return letter.sender == rank_; });
+    mailbox.left[rank_] = mailbox.woken = true;
+    mailbox.changed.notify_all();
+  }
+}
+
+Request Loopback::post(const Exec&, std::span<const Op> ops) {
+  if (failure_) failure_->raise();
+  auto group = std::make_shared<PendingGroup>(ops.size());
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (ops[i].kind == Op::Kind::receive) {
+      matcher_.post(ops[i], group, i);
+      continue;
+    }
+    Mailbox& mailbox = hub_->mailboxes[ops[i].peer];
+    const std::lock_guard lock(mailbox.mutex);
+    mailbox.letters.push_back({rank_, ops[i].tag, ops[i].bytes, group, i});
+    mailbox.woken = true;
+    mailbox.changed.notify_all();
+  }
+  return Request(std::move(group));
+}
+
+void Loopback::progress(Deadline until) {
+  if (failure_) failure_->raise();
+  try {
+    std::unique_lock lock(own_.mutex);
+    own_.changed.wait_until(lock, until.at(), [&] { return own_.woken; });
+    own_.woken = false;
+    if (own_.failure) own_.failure->raise();
+    while (!own_.letters.empty()) {
+      deliver(own_.letters.front());
+      const Letter letter = std::move(own_.letters.front());
+      own_.letters.pop_front();
+      lock.unlock();  // the sender's mailbox is locked next: never two at once
+      letter.group->complete(letter.op, 0);
+      hub_->mailboxes[letter.sender].wake();
+      lock.lock();
+    }
+    if (const auto gone = awaited_but_gone())
+      throw PeerError(*gone, detail::concat("rank ", *gone, " closed its transport while rank ", rank_,
+                                            " was waiting for a message of it"));
+  } catch (...) {
+    failure_ = Failure::current();
+    throw;
+  }
+}
+
+void Loopback::deliver(const Letter& letter) {
+  const auto inbound = matcher_.begin(letter.sender, letter.tag, letter.bytes.size());
+  if (!letter.bytes.empty()) std::memcpy(inbound->target().data(), letter.bytes.data(), letter.bytes.size());
+  matcher_.finish(*inbound);
+}
+
+// A rank that left without sending what this one waits for.
+std::optional<std::uint32_t> Loopback::awaited_but_gone() {
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer)
+    if (own_.left[peer] && matcher_.waits_for(peer)) return peer;
+  return std::nullopt;
+}
+
+void Loopback::abort(std::uint32_t culprit, std::string_view reason) noexcept {
+  try {
+    const Failure failure(PeerError(culprit, detail::concat("rank ", rank_, " gave up: ", reason)));
+    for (std::uint32_t peer = 0; peer < ranks(); ++peer) {
+      if (peer == rank_) continue;
+      Mailbox& mailbox = hub_->mailboxes[peer];
+      const std::lock_guard lock(mailbox.mutex);
+      if (!mailbox.failure) mailbox.failure = failure;
+      mailbox.woken = true;
+      mailbox.changed.notify_all();
+    }
+  } catch (...) {  // out of memory: they find this rank gone instead
+  }
+}
+
+struct NoParams {
+  static void declare(void*, ParamVisitor&) {}
+};
+
+}  // namespace
+
+TransportPtr connect_loopback(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options) {
+  read_params(term, nullptr, NoParams::declare);
+  struct Invitation {
+    std::int64_t process;
+    std::shared_ptr<Hub>* hub;  // of rank 0, valid until all ranks have met again
+  };
+  auto hub = std::make_shared<Hub>(bootstrap.ranks());
+  const Invitation own{getpid(), &hub};
+  const Deadline deadline = Deadline::in(options.deadline_seconds);
+  const auto blobs = bootstrap.all_gather(std::as_bytes(std::span(&own, 1)), "loopback invitations", deadline);
+  Invitation first;
+  TW_CHECK(blobs[0].size() == sizeof first, UsageError, "rank 0 connects over another transport");
+  std::memcpy(&first, blobs[0].data(), sizeof first);
+  TW_CHECK(first.process == own.process, UsageError, "loopback connects threads of one process, but rank ",
+           bootstrap.rank(), " is in process ", own.process, " and rank 0 in process ", first.process,
+           "; use tcp or ucx between processes");
+  const std::shared_ptr<Hub> shared = *first.hub;
+  bootstrap.all_gather({}, "loopback meeting", deadline);
+  return TransportPtr(new Loopback(shared, bootstrap.rank()));
+}
+
+}  // namespace tw

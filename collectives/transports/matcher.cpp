@@ -1,0 +1,83 @@
+#include "collectives/transports/matcher.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/base/check.hpp"
+
+namespace tw {
+namespace {
+
+void copy_bytes(std::span<const std::byte> from, std::byte* to) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+}
+
+}  // namespace
+
+std::span<std::byte> Inbound::target() {
+  if (kept_ == nullptr && group_.expired()) kept_ = std::make_unique_for_overwrite<std::byte[]>(bytes_);
+  return kept_ ? std::span(kept_.get(), bytes_) : room_.first(bytes_);
+}
+
+void Matcher::check_room(std::uint32_t peer, std::size_t bytes, std::size_t room) {
+  TW_CHECK(bytes <= room, WireError, "message of ", bytes, " bytes from rank ", peer, ", at most ", room,
+           " were expected");
+}
+
+void Matcher::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+  Peer& peer = peers_[receive.peer];
+  const auto message =
+      std::find_if(peer.kept.begin(), peer.kept.end(), [&](const auto& kept) { return kept->tag_ == receive.tag; });
+  if (message == peer.kept.end()) {
+    peer.posted.push_back({receive.tag, receive.bytes, group, index});
+    return;
+  }
+  const std::shared_ptr<Inbound> inbound = *message;
+  check_room(receive.peer, inbound->bytes_, receive.bytes.size());
+  peer.kept.erase(message);
+  peer.kept_bytes -= inbound->bytes_;
+  inbound->room_ = receive.bytes;
+  inbound->group_ = group;
+  inbound->op_ = index;
+  if (inbound->whole_) finish(*inbound);
+}
+
+std::shared_ptr<Inbound> Matcher::begin(std::uint32_t peer_rank, Tag tag, std::size_t bytes) {
+  Peer& peer = peers_[peer_rank];
+  std::erase_if(peer.posted, [](const Posted& posted) { return posted.group.expired(); });
+  auto inbound = std::make_shared<Inbound>();
+  inbound->tag_ = tag;
+  inbound->bytes_ = bytes;
+  const auto posted =
+      std::find_if(peer.posted.begin(), peer.posted.end(), [&](const Posted& p) { return p.tag == tag; });
+  if (posted != peer.posted.end()) {
+    check_room(peer_rank, bytes, posted->room.size());
+    inbound->room_ = posted->room;
+    inbound->group_ = posted->group;
+    inbound->op_ = posted->op;
+    peer.posted.erase(posted);
+    return inbound;
+  }
+  TW_CHECK(bytes <= cap_bytes_ - peer.kept_bytes, WireError, "rank ", peer_rank, " sent ", bytes,
+           " bytes that nobody asked for; ", peer.kept_bytes, " of at most ", cap_bytes_, " are kept already");
+  inbound->kept_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+  peer.kept_bytes += bytes;
+  peer.kept.push_back(inbound);
+  return inbound;
+}
+
+void Matcher::finish(Inbound& message) {
+  message.whole_ = true;
+  const auto group = message.group_.lock();
+  if (group == nullptr) return;  // nobody has asked yet, or the receive was cancelled
+  if (message.kept_) copy_bytes({message.kept_.get(), message.bytes_}, message.room_.data());
+  group->complete(message.op_, message.bytes_);
+}
+
+bool Matcher::waits_for(std::uint32_t peer_rank) {
+  auto& posted = peers_[peer_rank].posted;
+  std::erase_if(posted, [](const Posted& p) { return p.group.expired(); });
+  return !posted.empty();
+}
+
+}  // namespace tw

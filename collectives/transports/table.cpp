@@ -1,0 +1,34 @@
+#include "collectives/transports/table.hpp"
+
+#include "collectives/transport.hpp"
+#include "collectives/transports/loopback.hpp"
+#include "kernels/base/check.hpp"
+
+namespace tw {
+
+std::span<const TransportRow> transport_table() {
+  static constexpr TransportRow table[] = {
+      {"loopback", "ranks are threads of one process", [] { return std::string(); }, connect_loopback},
+  };
+  return table;
+}
+
+TransportPtr connect_over(Bootstrap& bootstrap, const ConnectOptions& options) {
+  const std::vector<SpecTerm> terms = parse_spec(options.transport);
+  TW_CHECK(terms.size() == 1, UsageError, "transport '", options.transport, "' has more than one term");
+  std::string known;
+  for (const TransportRow& row : transport_table()) {
+    if (row.name != terms.front().name) {
+      known += (known.empty() ? "" : ", ") + std::string(row.name);
+      continue;
+    }
+    const std::string missing = row.unavailable();
+    TW_CHECK(missing.empty(), UsageError, "transport '", row.name, "' cannot be used here: ", missing);
+    return row.connect(bootstrap, terms.front(), options);
+  }
+  TW_FAIL(UsageError, "unknown transport '", terms.front().name, "'; known: ", known);
+}
+
+void TransportDeleter::operator()(Transport* transport) const { delete transport; }
+
+}  // namespace tw
