@@ -1,0 +1,7 @@
+#include <tightwire/version.hpp>
+
+namespace tw {
+
+const char* version() { return kVersionText; }
+
+}  // namespace tw
