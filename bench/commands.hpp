@@ -1,0 +1,12 @@
+// What each subcommand's sources offer to the table in commands.cpp.
+#pragma once
+
+#include <memory>
+
+#include "bench/command.hpp"
+
+namespace tw {
+
+std::unique_ptr<Command> make_info_command();
+
+}  // namespace tw

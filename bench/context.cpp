@@ -1,0 +1,79 @@
+#include "bench/context.hpp"
+
+#include <gnu/libc-version.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <thread>
+
+#include "bench/build.hpp"
+
+namespace tw {
+namespace {
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+std::string cpu_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  utsname names{};
+  uname(&names);
+  return names.machine;  // some architectures name no model
+}
+
+std::string kernel_release() {
+  utsname names{};
+  uname(&names);
+  return std::string(names.sysname) + " " + names.release;
+}
+
+nlohmann::ordered_json relevant_environment() {
+  constexpr std::string_view kPrefixes[] = {"TW_", "UCX_",
+                                            "OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "MKL_NUM_THREADS="};
+  auto found = nlohmann::ordered_json::object();
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    for (const std::string_view prefix : kPrefixes)
+      if (text.starts_with(prefix))
+        found[std::string(text.substr(0, text.find('=')))] = text.substr(text.find('=') + 1);
+  }
+  return found;
+}
+
+}  // namespace
+
+nlohmann::ordered_json run_context(const RunConditions& conditions) {
+  nlohmann::ordered_json context;
+  context["date"] = utc_now();
+  context["revision"] = build().revision;
+  context["version"] = build().version;
+  context["build"] = build().sanitizers.empty() ? build().type : build().type + " with " + build().sanitizers;
+  context["compiler"] = build().compiler;
+  context["libraries"] = {{"glibc", gnu_get_libc_version()}};
+  context["kernel"] = kernel_release();
+  context["cpu"] = cpu_model();
+  context["cores"] = std::thread::hardware_concurrency();
+  context["memory_bytes"] =
+      static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  context["threads"] = conditions.threads;
+  context["ranks"] = conditions.ranks;
+  context["link"] = conditions.link;
+  if (!conditions.burst.empty()) context["burst"] = conditions.burst;
+  context["environment"] = relevant_environment();
+  return context;
+}
+
+}  // namespace tw
