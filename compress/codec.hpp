@@ -13,6 +13,8 @@
 #include <tightwire/exec.hpp>
 #include <tightwire/types.hpp>
 
+#include "kernels/base/operands.hpp"
+
 namespace tw {
 
 class State;
@@ -65,9 +67,6 @@ struct DecodeJob {
   std::span<const std::byte> body;
   Output output;
 };
-
-/// How decoded values meet what is there: out = scale * value, or out += scale * value.
-enum class Combine : std::uint8_t { assign, add };
 
 /// Encodes with error feedback in one pass over memory: p = gradient + residual_in, body = C(p),
 /// residual_out = p - D(body), bit for bit what the three steps give. `residual_in` and `residual_out` may not overlap.

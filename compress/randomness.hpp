@@ -15,40 +15,25 @@
 #include "kernels/base/philox.hpp"
 
 namespace tw {
+namespace detail {
 
-/// The random words of one parameter in one step, for one sender. Random access; a value type.
-class RandomWords {
- public:
-  /// Words that every sender draws for itself.
-  static constexpr RandomWords of_sender(const EncodeKey& key, std::uint32_t param) {
-    return RandomWords(key, param, key.rank, static_cast<std::uint32_t>(key.hop) + 1);
-  }
-  /// Words that all ranks and hops share.
-  static constexpr RandomWords shared(const EncodeKey& key, std::uint32_t param) {
-    return RandomWords(key, param, 0xffffffffu, 0);
-  }
+constexpr PhiloxWords words_of(const EncodeKey& key, std::uint32_t param, std::uint32_t rank, std::uint32_t hop) {
+  const auto low = [](std::uint64_t value) { return static_cast<std::uint32_t>(value); };
+  const auto high = [](std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32); };
+  return {{low(key.seed) ^ rank * 0x9E3779B9u, high(key.seed) ^ high(key.step) * 0x85EBCA6Bu ^ hop * 0xC2B2AE35u},
+          {low(key.step), param}};
+}
 
-  /// Words of elements 4 * quad to 4 * quad + 3.
-  constexpr PhiloxCounter quad(std::uint64_t quad) const {
-    return philox4x32({static_cast<std::uint32_t>(quad), static_cast<std::uint32_t>(quad >> 32), step_, param_}, key_);
-  }
-  constexpr std::uint32_t word(std::uint64_t element) const { return quad(element / 4)[element % 4]; }
+}  // namespace detail
 
-  constexpr PhiloxKey key() const { return key_; }
-  constexpr std::uint32_t step() const { return step_; }
-  constexpr std::uint32_t param() const { return param_; }
+/// Words of one parameter in one step that every sender draws for itself.
+constexpr PhiloxWords sender_words(const EncodeKey& key, std::uint32_t param) {
+  return detail::words_of(key, param, key.rank, static_cast<std::uint32_t>(key.hop) + 1);
+}
 
- private:
-  constexpr RandomWords(const EncodeKey& key, std::uint32_t param, std::uint32_t rank, std::uint32_t hop)
-      : key_{static_cast<std::uint32_t>(key.seed) ^ rank * 0x9E3779B9u,
-             static_cast<std::uint32_t>(key.seed >> 32) ^ static_cast<std::uint32_t>(key.step >> 32) * 0x85EBCA6Bu ^
-                 hop * 0xC2B2AE35u},
-        step_(static_cast<std::uint32_t>(key.step)),
-        param_(param) {}
-
-  PhiloxKey key_;
-  std::uint32_t step_;
-  std::uint32_t param_;
-};
+/// Words of one parameter in one step that all ranks and hops share.
+constexpr PhiloxWords shared_words(const EncodeKey& key, std::uint32_t param) {
+  return detail::words_of(key, param, 0xffffffffu, 0);
+}
 
 }  // namespace tw

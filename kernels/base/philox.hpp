@@ -25,4 +25,18 @@ constexpr PhiloxCounter philox4x32(PhiloxCounter counter, PhiloxKey key) {
   return counter;
 }
 
+/// A stream of random words with random access: word i is word i % 4 of the counter {i / 4 low, i / 4 high, high[0],
+/// high[1]}. A value type.
+struct PhiloxWords {
+  PhiloxKey key;
+  std::array<std::uint32_t, 2> high;  ///< the upper half of every counter
+
+  /// Words 4 * quad to 4 * quad + 3.
+  constexpr PhiloxCounter quad(std::uint64_t quad) const {
+    return philox4x32({static_cast<std::uint32_t>(quad), static_cast<std::uint32_t>(quad >> 32), high[0], high[1]},
+                      key);
+  }
+  constexpr std::uint32_t word(std::uint64_t index) const { return quad(index / 4)[index % 4]; }
+};
+
 }  // namespace tw

@@ -1,0 +1,44 @@
+// 16-bit casts and plain copies, as payloads and at the border to 16-bit tensors.
+//
+//   narrow:  bits = F16::narrow(value) or Bf16::narrow(value)      (kernels/math/cast.hpp; saturating)
+//   widen:   out  = scale * value, or out + scale * value
+//   copy:    bits = value, NaN canonical
+//
+// Non-finite input sets kStatusNonFinite.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <tightwire/types.hpp>
+
+#include "kernels/base/op.hpp"
+#include "kernels/base/operands.hpp"
+
+namespace tw {
+
+/// `dtype` is f16 or bf16; `bits` has the length of `values`.
+using Narrow = void(const Exec&, std::span<const float> values, DType dtype, std::span<std::uint16_t> bits);
+using NarrowFeedback = void(const Exec&, std::span<const float> values, Feedback, DType dtype,
+                            std::span<std::uint16_t> bits);
+using Widen = void(const Exec&, std::span<const std::uint16_t> bits, DType dtype, Blend, std::span<float> out);
+/// f32 to f32 on the way into a body.
+using CopyValues = void(const Exec&, std::span<const float> values, std::span<float> out);
+/// f32 to f32 on the way out: out = scale * value, or out + scale * value.
+using BlendValues = void(const Exec&, std::span<const float> values, Blend, std::span<float> out);
+
+namespace reference {
+Narrow narrow;
+NarrowFeedback narrow_feedback;
+Widen widen;
+CopyValues copy_values;
+BlendValues blend_values;
+}  // namespace reference
+
+inline constexpr Op<Narrow> narrow{reference::narrow, reference::narrow};
+inline constexpr Op<NarrowFeedback> narrow_feedback{reference::narrow_feedback, reference::narrow_feedback};
+inline constexpr Op<Widen> widen{reference::widen, reference::widen};
+inline constexpr Op<CopyValues> copy_values{reference::copy_values, reference::copy_values};
+inline constexpr Op<BlendValues> blend_values{reference::blend_values, reference::blend_values};
+
+}  // namespace tw

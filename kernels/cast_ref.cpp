@@ -1,0 +1,55 @@
+#include "kernels/cast.hpp"
+
+#include "kernels/math/cast.hpp"
+#include "kernels/reference.hpp"
+
+namespace tw::reference {
+namespace {
+
+void report_non_finite(const Exec& exec, std::span<const float> values) {
+  if (largest_magnitude(values) >= kInfinityBits) report(exec, kStatusNonFinite);
+}
+
+template <class Half>
+void narrow_as(std::span<const float> values, std::span<std::uint16_t> bits) {
+  for (std::size_t i = 0; i < values.size(); ++i) bits[i] = Half::narrow(values[i]);
+}
+
+template <class Half>
+void subtract_as(std::span<const std::uint16_t> bits, std::span<float> p) {
+  for (std::size_t i = 0; i < p.size(); ++i) p[i] = p[i] - Half::widen(bits[i]);
+}
+
+template <class Half>
+void widen_as(std::span<const std::uint16_t> bits, Blend how, std::span<float> out) {
+  blend(how.combine, out, [&](std::size_t i) { return how.scale * Half::widen(bits[i]); });
+}
+
+}  // namespace
+
+void narrow(const Exec& exec, std::span<const float> values, DType dtype, std::span<std::uint16_t> bits) {
+  report_non_finite(exec, values);
+  dtype == DType::f16 ? narrow_as<F16>(values, bits) : narrow_as<Bf16>(values, bits);
+}
+
+void narrow_feedback(const Exec& exec, std::span<const float> values, Feedback feedback, DType dtype,
+                     std::span<std::uint16_t> bits) {
+  const std::span<float> p = corrected(values, feedback);
+  narrow(exec, p, dtype, bits);
+  dtype == DType::f16 ? subtract_as<F16>(bits, p) : subtract_as<Bf16>(bits, p);
+}
+
+void widen(const Exec&, std::span<const std::uint16_t> bits, DType dtype, Blend how, std::span<float> out) {
+  dtype == DType::f16 ? widen_as<F16>(bits, how, out) : widen_as<Bf16>(bits, how, out);
+}
+
+void copy_values(const Exec& exec, std::span<const float> values, std::span<float> out) {
+  report_non_finite(exec, values);
+  for (std::size_t i = 0; i < values.size(); ++i) out[i] = canonical(values[i]);
+}
+
+void blend_values(const Exec&, std::span<const float> values, Blend how, std::span<float> out) {
+  blend(how.combine, out, [&](std::size_t i) { return how.scale * values[i]; });
+}
+
+}  // namespace tw::reference

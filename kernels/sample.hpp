@@ -1,0 +1,32 @@
+// Random indices without replacement that anybody can draw again: one in each of k strata (kernels/math/strata.hpp).
+//
+//   index_j = drawn(stratum(j, k, count), words.word(first + j))
+//
+// They ascend, cost one word each, and each element is drawn with probability 1 / (size of its stratum).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/base/op.hpp"
+#include "kernels/base/philox.hpp"
+
+namespace tw {
+
+/// The run that is sampled: `count` <= 2^32 elements from `first` on.
+struct SampledRun {
+  PhiloxWords words;
+  std::uint64_t first;
+  std::uint64_t count;
+};
+
+/// indices.size() <= run.count of them, relative to the run.
+using SampleStrata = void(const Exec&, SampledRun, std::span<std::uint32_t> indices);
+
+namespace reference {
+SampleStrata sample_strata;
+}
+
+inline constexpr Op<SampleStrata> sample_strata{reference::sample_strata, reference::sample_strata};
+
+}  // namespace tw

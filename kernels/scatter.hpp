@@ -1,0 +1,32 @@
+// Between dense runs and (index, value) pairs. Indices ascend strictly and lie inside the run.
+//
+//   gather:    value_j = canonical(x[index_j]); a value that is not finite sets kStatusNonFinite
+//   scatter:   x[index_j] = scale * value_j, all other elements +0;  or x[index_j] += scale * value_j
+//   clear_at:  x[index_j] = +0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/base/op.hpp"
+#include "kernels/base/operands.hpp"
+#include "kernels/select.hpp"
+
+namespace tw {
+
+/// `out.indices` is an input here. Only the gathered elements are looked at.
+using Gather = void(const Exec&, std::span<const float> values, SparseBody out);
+using Scatter = void(const Exec&, SparseView, Blend, std::span<float> out);
+using ClearAt = void(const Exec&, std::span<const std::uint32_t> indices, std::span<float> values);
+
+namespace reference {
+Gather gather;
+Scatter scatter;
+ClearAt clear_at;
+}  // namespace reference
+
+inline constexpr Op<Gather> gather{reference::gather, reference::gather};
+inline constexpr Op<Scatter> scatter{reference::scatter, reference::scatter};
+inline constexpr Op<ClearAt> clear_at{reference::clear_at, reference::clear_at};
+
+}  // namespace tw

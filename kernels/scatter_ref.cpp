@@ -1,0 +1,30 @@
+#include "kernels/scatter.hpp"
+
+#include <algorithm>
+
+#include "kernels/math/bits.hpp"
+
+namespace tw::reference {
+
+void gather(const Exec& exec, std::span<const float> values, SparseBody out) {
+  for (std::size_t j = 0; j < out.indices.size(); ++j) {
+    const float value = values[out.indices[j]];
+    if (!is_finite(value)) report(exec, kStatusNonFinite);
+    out.values[j] = canonical(value);
+  }
+}
+
+void scatter(const Exec&, SparseView pairs, Blend how, std::span<float> out) {
+  if (how.combine == Combine::assign) std::fill(out.begin(), out.end(), 0.0f);
+  for (std::size_t j = 0; j < pairs.indices.size(); ++j) {
+    float& target = out[pairs.indices[j]];
+    const float value = how.scale * pairs.values[j];
+    target = how.combine == Combine::assign ? value : target + value;
+  }
+}
+
+void clear_at(const Exec&, std::span<const std::uint32_t> indices, std::span<float> values) {
+  for (const std::uint32_t i : indices) values[i] = 0.0f;
+}
+
+}  // namespace tw::reference
