@@ -76,7 +76,7 @@ std::string TextTable::markdown() const {
   for (const auto& row : rows_) {
     text += '|';
     for (std::string cell : row) {
-      for (std::size_t at = 0; (at = cell.find('|', at)) != std::string::npos; at += 2) cell.insert(at, "\\");
+      for (std::size_t at = 0; (at = cell.find('|', at)) != std::string::npos; at += 2) cell.insert(at, 1, '\\');
       text.append(" ").append(cell).append(" |");
     }
     text += '\n';
