@@ -64,8 +64,10 @@ class Request {
   std::shared_ptr<State> state_;
 };
 
-/// Errors end a transport: once `progress` threw, every later call throws the same, until it is destroyed. A message
-/// larger than the receive's room is a WireError; a lost or silent peer is a PeerError that names it.
+/// Errors end a transport: once `post` or `progress` threw, every later one throws the same, until it is destroyed. A
+/// message larger than the receive's room is a WireError; a lost or silent peer is a PeerError that names it, once
+/// something is expected of it: a rank may leave while nobody waits for it, and what it had sent, as far as its sends
+/// were done, is still delivered.
 class Transport {
  public:
   virtual ~Transport() = default;

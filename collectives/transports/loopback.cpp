@@ -33,8 +33,10 @@ struct Mailbox {
   std::condition_variable changed;
   std::deque<Letter> letters;
   bool woken = false;
+  bool closed = false;             // its rank left: letters are not read any more
   std::optional<Failure> failure;  // what another rank gave up with
   std::vector<bool> left;          // by rank: closed its transport
+  std::vector<bool> lost;          // by rank: left without reading a letter of this one
 
   void wake() {
     const std::lock_guard lock(mutex);
@@ -45,7 +47,10 @@ struct Mailbox {
 
 struct Hub {
   explicit Hub(std::uint32_t ranks) : mailboxes(ranks) {
-    for (Mailbox& mailbox : mailboxes) mailbox.left.resize(ranks);
+    for (Mailbox& mailbox : mailboxes) {
+      mailbox.left.resize(ranks);
+      mailbox.lost.resize(ranks);
+    }
   }
   std::vector<Mailbox> mailboxes;
 };
@@ -71,7 +76,8 @@ class Loopback final : public Transport {
 
  private:
   void deliver(const Letter& letter);
-  std::optional<std::uint32_t> awaited_but_gone();
+  void drop_into_mailbox(const Op& send, const std::shared_ptr<PendingGroup>& group, std::size_t index);
+  std::optional<std::uint32_t> needed_but_gone();
 
   std::shared_ptr<Hub> hub_;
   const std::uint32_t rank_;
@@ -81,9 +87,18 @@ class Loopback final : public Transport {
 };
 
 Loopback::~Loopback() {
-  for (Mailbox& mailbox : hub_->mailboxes) {
+  std::vector<bool> unread(ranks());
+  {
+    const std::lock_guard lock(own_.mutex);
+    own_.closed = true;
+    for (const Letter& letter : own_.letters) unread[letter.sender] = true;
+    own_.letters.clear();
+  }
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer) {
+    Mailbox& mailbox = hub_->mailboxes[peer];
     const std::lock_guard lock(mailbox.mutex);
     std::erase_if(mailbox.letters, [&](const Letter& letter) { return letter.sender == rank_; });
+    mailbox.lost[rank_] = unread[peer];
     mailbox.left[rank_] = mailbox.woken = true;
     mailbox.changed.notify_all();
   }
@@ -91,19 +106,29 @@ Loopback::~Loopback() {
 
 Request Loopback::post(const Exec&, std::span<const Op> ops) {
   if (failure_) failure_->raise();
-  auto group = std::make_shared<PendingGroup>(ops.size());
-  for (std::size_t i = 0; i < ops.size(); ++i) {
-    if (ops[i].kind == Op::Kind::receive) {
-      matcher_.post(ops[i], group, i);
-      continue;
-    }
-    Mailbox& mailbox = hub_->mailboxes[ops[i].peer];
-    const std::lock_guard lock(mailbox.mutex);
-    mailbox.letters.push_back({rank_, ops[i].tag, ops[i].bytes, group, i});
-    mailbox.woken = true;
-    mailbox.changed.notify_all();
+  try {
+    auto group = std::make_shared<PendingGroup>(ops.size());
+    for (std::size_t i = 0; i < ops.size(); ++i)
+      if (ops[i].kind == Op::Kind::receive)
+        matcher_.post(ops[i], group, i);
+      else
+        drop_into_mailbox(ops[i], group, i);
+    return Request(std::move(group));
+  } catch (...) {
+    failure_ = Failure::current();
+    throw;
   }
-  return Request(std::move(group));
+}
+
+void Loopback::drop_into_mailbox(const Op& send, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+  Mailbox& mailbox = hub_->mailboxes[send.peer];
+  const std::lock_guard lock(mailbox.mutex);
+  if (mailbox.closed)
+    throw PeerError(send.peer,
+                    detail::concat("rank ", send.peer, " closed its transport; rank ", rank_, " had a message for it"));
+  mailbox.letters.push_back({rank_, send.tag, send.bytes, group, index});
+  mailbox.woken = true;
+  mailbox.changed.notify_all();
 }
 
 void Loopback::progress(Deadline until) {
@@ -122,9 +147,9 @@ void Loopback::progress(Deadline until) {
       hub_->mailboxes[letter.sender].wake();
       lock.lock();
     }
-    if (const auto gone = awaited_but_gone())
-      throw PeerError(*gone, detail::concat("rank ", *gone, " closed its transport while rank ", rank_,
-                                            " was waiting for a message of it"));
+    if (const auto gone = needed_but_gone())
+      throw PeerError(
+          *gone, detail::concat("rank ", *gone, " closed its transport while rank ", rank_, " was waiting for it"));
   } catch (...) {
     failure_ = Failure::current();
     throw;
@@ -137,10 +162,10 @@ void Loopback::deliver(const Letter& letter) {
   matcher_.finish(*inbound);
 }
 
-// A rank that left without sending what this one waits for.
-std::optional<std::uint32_t> Loopback::awaited_but_gone() {
+// A rank that left without sending what this one waits for, or without reading what this one sent.
+std::optional<std::uint32_t> Loopback::needed_but_gone() {
   for (std::uint32_t peer = 0; peer < ranks(); ++peer)
-    if (own_.left[peer] && matcher_.waits_for(peer)) return peer;
+    if (own_.left[peer] && (own_.lost[peer] || matcher_.waits_for(peer))) return peer;
   return std::nullopt;
 }
 

@@ -1,0 +1,72 @@
+// Short hand for tests that speak to transports: patterned messages, single sends and receives, waiting.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+#include "collectives/transport.hpp"
+
+namespace tw::test {
+
+using Bytes = std::vector<std::byte>;
+
+/// Bytes that differ with their place and with `seed`.
+inline Bytes pattern(std::size_t count, std::uint32_t seed) {
+  Bytes bytes(count);
+  std::uint32_t word = seed * 2654435761u + 1;
+  for (std::byte& b : bytes) {
+    word = word * 1664525u + 1013904223u;
+    b = static_cast<std::byte>(word >> 24);
+  }
+  return bytes;
+}
+
+/// Sends and receives of one rank, one op a request.
+class Speaker {
+ public:
+  explicit Speaker(Transport& transport) : transport_(transport) {}
+
+  Request send(std::uint32_t peer, std::uint64_t tag, Bytes& bytes) {
+    return post({Op::Kind::send, peer, Tag{tag}, bytes});
+  }
+  Request receive(std::uint32_t peer, std::uint64_t tag, Bytes& room) {
+    return post({Op::Kind::receive, peer, Tag{tag}, room});
+  }
+  Request post(const Op& op) { return transport_.post(exec_, {&op, 1}); }
+  Request post(std::span<const Op> ops) { return transport_.post(exec_, ops); }
+
+  /// Makes progress until `request` is done.
+  void finish(const Request& request) {
+    const Deadline deadline = Deadline::in(60);
+    while (!request.done()) {
+      if (deadline.passed()) throw std::runtime_error("a request was not done within a minute");
+      transport_.progress(deadline);
+    }
+  }
+  void finish(const std::vector<Request>& requests) {
+    for (const Request& request : requests) finish(request);
+  }
+  /// Makes progress until the transport fails, as the test expects.
+  void run_until_failure() {
+    const Deadline deadline = Deadline::in(60);
+    while (!deadline.passed()) transport_.progress(deadline);
+    throw std::runtime_error("the transport did not fail within a minute");
+  }
+  /// A word without content, to tell `peer` that this rank is so far; and waiting for it.
+  void tell(std::uint32_t peer, std::uint64_t tag) {
+    Bytes none;
+    finish(send(peer, tag, none));
+  }
+  void hear(std::uint32_t peer, std::uint64_t tag) {
+    Bytes none;
+    finish(receive(peer, tag, none));
+  }
+
+ private:
+  Transport& transport_;
+  Exec exec_;
+};
+
+}  // namespace tw::test
