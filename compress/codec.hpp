@@ -46,13 +46,13 @@ struct Context {
 
 /// What a codec promises; collectives and memories choose by these, never by name.
 struct CodecTraits {
-  bool lossless = false;     ///< decode(encode(x)) == x for values of the parameter's dtype
-  bool unbiased = false;     ///< E[decode(encode(x))] == x
-  bool contractive = false;  ///< |x - decode(encode(x))|^2 <= (1 - alpha) |x|^2 with some alpha > 0: feedback converges
-  bool linear = false;       ///< payloads may be summed as arrays of floats
-  bool homomorphic = false;  ///< payloads may be summed as arrays of integers
-  bool fixed_size = true;    ///< a body takes exactly `max_bytes` of its extent
-  bool sparse = false;       ///< most decoded values are zero; shards are never cut into chunks
+  bool lossless = false;      ///< decode(encode(x)) == x for values of the parameter's dtype
+  bool unbiased = false;      ///< E[decode(encode(x))] == x
+  bool contractive = false;   ///< E|x - decode(encode(x))|^2 <= (1 - alpha) |x|^2, some alpha > 0: feedback converges
+  bool linear = false;        ///< payloads may be summed as arrays of floats
+  bool homomorphic = false;   ///< payloads may be summed as arrays of integers
+  bool fixed_size = true;     ///< a body takes exactly `max_bytes` of its extent
+  bool sparse = false;        ///< most decoded values are zero; shards are never cut into chunks
   std::uint64_t granule = 1;  ///< parameters are cut only at multiples of this many elements; 0: never cut
 };
 

@@ -4,7 +4,7 @@
 //   static void declare(Params& p, ParamVisitor& v) { v.integer("block", p.block, {32, 1 << 20}, "elements a scale"); }
 //
 // Parsing, range check, canonical printing, the table of `tightwire info` and `--help` are visitors of that.
-// What one declaration cannot say (this key or that one) a static `check(const Params&)` says, where there is one.
+// What one declaration cannot say (this key or that one) a static `check(Params&)` says, where there is one.
 #pragma once
 
 #include <cstdint>

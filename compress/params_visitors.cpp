@@ -134,12 +134,13 @@ class DescribeVisitor final : public ParamVisitor {
   void real(std::string_view key, double& value, RealRange range, std::string_view help) override {
     add(key, text_of(range), text_of(value), help);
   }
-  void optional_integer(std::string_view key, std::optional<std::uint64_t>&, IntegerRange range,
+  void optional_integer(std::string_view key, std::optional<std::uint64_t>& value, IntegerRange range,
                         std::string_view help) override {
-    add(key, text_of(range), "", help);
+    add(key, text_of(range), value ? std::to_string(*value) : "", help);
   }
-  void optional_real(std::string_view key, std::optional<double>&, RealRange range, std::string_view help) override {
-    add(key, text_of(range), "", help);
+  void optional_real(std::string_view key, std::optional<double>& value, RealRange range,
+                     std::string_view help) override {
+    add(key, text_of(range), value ? text_of(*value) : "", help);
   }
   void choice(std::string_view key, std::uint32_t& value, std::span<const std::string_view> names,
               std::string_view help) override {

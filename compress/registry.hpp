@@ -2,7 +2,8 @@
 // that change: adding a codec adds its row in registry.cpp.
 //
 // What a row needs of a class C: `C::Params`, `C::kName`, `C::kSummary`, `static void declare(Params&, ParamVisitor&)`,
-// a constructor from Params, and, where one key excludes another, `static void check(const Params&)`.
+// a constructor from Params, and, where a declaration cannot say it all (one key excludes another), `static void
+// check(Params&)`, which throws or completes them. A name alone is always a spec: every parameter has a default.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // 16-bit casts and plain copies, as payloads and at the border to 16-bit tensors.
 //
-//   narrow:  bits = F16::narrow(value) or Bf16::narrow(value)      (kernels/math/cast.hpp; saturating)
+//   narrow:  bits = HalfCast::narrow(value) or BrainCast::narrow(value)      (kernels/math/cast.hpp; saturating)
 //   widen:   out  = scale * value, or out + scale * value
 //   copy:    bits = value, NaN canonical
 //
@@ -12,7 +12,7 @@
 
 #include <tightwire/types.hpp>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/operands.hpp"
 
 namespace tw {
@@ -35,10 +35,10 @@ CopyValues copy_values;
 BlendValues blend_values;
 }  // namespace reference
 
-inline constexpr Op<Narrow> narrow{reference::narrow, reference::narrow};
-inline constexpr Op<NarrowFeedback> narrow_feedback{reference::narrow_feedback, reference::narrow_feedback};
-inline constexpr Op<Widen> widen{reference::widen, reference::widen};
-inline constexpr Op<CopyValues> copy_values{reference::copy_values, reference::copy_values};
-inline constexpr Op<BlendValues> blend_values{reference::blend_values, reference::blend_values};
+inline constexpr Kernel<Narrow> narrow{reference::narrow, reference::narrow};
+inline constexpr Kernel<NarrowFeedback> narrow_feedback{reference::narrow_feedback, reference::narrow_feedback};
+inline constexpr Kernel<Widen> widen{reference::widen, reference::widen};
+inline constexpr Kernel<CopyValues> copy_values{reference::copy_values, reference::copy_values};
+inline constexpr Kernel<BlendValues> blend_values{reference::blend_values, reference::blend_values};
 
 }  // namespace tw

@@ -29,18 +29,18 @@ void widen_as(std::span<const std::uint16_t> bits, Blend how, std::span<float> o
 
 void narrow(const Exec& exec, std::span<const float> values, DType dtype, std::span<std::uint16_t> bits) {
   report_non_finite(exec, values);
-  dtype == DType::f16 ? narrow_as<F16>(values, bits) : narrow_as<Bf16>(values, bits);
+  dtype == DType::f16 ? narrow_as<HalfCast>(values, bits) : narrow_as<BrainCast>(values, bits);
 }
 
 void narrow_feedback(const Exec& exec, std::span<const float> values, Feedback feedback, DType dtype,
                      std::span<std::uint16_t> bits) {
   const std::span<float> p = corrected(values, feedback);
   narrow(exec, p, dtype, bits);
-  dtype == DType::f16 ? subtract_as<F16>(bits, p) : subtract_as<Bf16>(bits, p);
+  dtype == DType::f16 ? subtract_as<HalfCast>(bits, p) : subtract_as<BrainCast>(bits, p);
 }
 
 void widen(const Exec&, std::span<const std::uint16_t> bits, DType dtype, Blend how, std::span<float> out) {
-  dtype == DType::f16 ? widen_as<F16>(bits, how, out) : widen_as<Bf16>(bits, how, out);
+  dtype == DType::f16 ? widen_as<HalfCast>(bits, how, out) : widen_as<BrainCast>(bits, how, out);
 }
 
 void copy_values(const Exec& exec, std::span<const float> values, std::span<float> out) {

@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/operands.hpp"
 #include "kernels/base/philox.hpp"
 
@@ -52,9 +52,9 @@ EncodeDitheredFeedback encode_dithered_feedback;
 DecodeDithered decode_dithered;
 }  // namespace reference
 
-inline constexpr Op<EncodeDithered> encode_dithered{reference::encode_dithered, reference::encode_dithered};
-inline constexpr Op<EncodeDitheredFeedback> encode_dithered_feedback{reference::encode_dithered_feedback,
-                                                                     reference::encode_dithered_feedback};
-inline constexpr Op<DecodeDithered> decode_dithered{reference::decode_dithered, reference::decode_dithered};
+inline constexpr Kernel<EncodeDithered> encode_dithered{reference::encode_dithered, reference::encode_dithered};
+inline constexpr Kernel<EncodeDitheredFeedback> encode_dithered_feedback{reference::encode_dithered_feedback,
+                                                                         reference::encode_dithered_feedback};
+inline constexpr Kernel<DecodeDithered> decode_dithered{reference::decode_dithered, reference::decode_dithered};
 
 }  // namespace tw

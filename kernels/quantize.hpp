@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/operands.hpp"
 
 namespace tw {
@@ -37,9 +37,9 @@ QuantizeInt8Feedback quantize_int8_feedback;
 DequantizeInt8 dequantize_int8;
 }  // namespace reference
 
-inline constexpr Op<QuantizeInt8> quantize_int8{reference::quantize_int8, reference::quantize_int8};
-inline constexpr Op<QuantizeInt8Feedback> quantize_int8_feedback{reference::quantize_int8_feedback,
-                                                                 reference::quantize_int8_feedback};
-inline constexpr Op<DequantizeInt8> dequantize_int8{reference::dequantize_int8, reference::dequantize_int8};
+inline constexpr Kernel<QuantizeInt8> quantize_int8{reference::quantize_int8, reference::quantize_int8};
+inline constexpr Kernel<QuantizeInt8Feedback> quantize_int8_feedback{reference::quantize_int8_feedback,
+                                                                     reference::quantize_int8_feedback};
+inline constexpr Kernel<DequantizeInt8> dequantize_int8{reference::dequantize_int8, reference::dequantize_int8};
 
 }  // namespace tw

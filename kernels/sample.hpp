@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/philox.hpp"
 
 namespace tw {
@@ -27,6 +27,6 @@ namespace reference {
 SampleStrata sample_strata;
 }
 
-inline constexpr Op<SampleStrata> sample_strata{reference::sample_strata, reference::sample_strata};
+inline constexpr Kernel<SampleStrata> sample_strata{reference::sample_strata, reference::sample_strata};
 
 }  // namespace tw

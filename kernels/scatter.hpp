@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/operands.hpp"
 #include "kernels/select.hpp"
 
@@ -25,8 +25,8 @@ Scatter scatter;
 ClearAt clear_at;
 }  // namespace reference
 
-inline constexpr Op<Gather> gather{reference::gather, reference::gather};
-inline constexpr Op<Scatter> scatter{reference::scatter, reference::scatter};
-inline constexpr Op<ClearAt> clear_at{reference::clear_at, reference::clear_at};
+inline constexpr Kernel<Gather> gather{reference::gather, reference::gather};
+inline constexpr Kernel<Scatter> scatter{reference::scatter, reference::scatter};
+inline constexpr Kernel<ClearAt> clear_at{reference::clear_at, reference::clear_at};
 
 }  // namespace tw

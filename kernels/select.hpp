@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/operands.hpp"
 
 namespace tw {
@@ -31,8 +31,8 @@ SelectLargest select_largest;
 SelectLargestFeedback select_largest_feedback;
 }  // namespace reference
 
-inline constexpr Op<SelectLargest> select_largest{reference::select_largest, reference::select_largest};
-inline constexpr Op<SelectLargestFeedback> select_largest_feedback{reference::select_largest_feedback,
-                                                                   reference::select_largest_feedback};
+inline constexpr Kernel<SelectLargest> select_largest{reference::select_largest, reference::select_largest};
+inline constexpr Kernel<SelectLargestFeedback> select_largest_feedback{reference::select_largest_feedback,
+                                                                       reference::select_largest_feedback};
 
 }  // namespace tw

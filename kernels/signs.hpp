@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernels/base/op.hpp"
+#include "kernels/base/kernel.hpp"
 #include "kernels/base/operands.hpp"
 
 namespace tw {
@@ -37,9 +37,9 @@ EncodeSignsFeedback encode_signs_feedback;
 DecodeSigns decode_signs;
 }  // namespace reference
 
-inline constexpr Op<EncodeSigns> encode_signs{reference::encode_signs, reference::encode_signs};
-inline constexpr Op<EncodeSignsFeedback> encode_signs_feedback{reference::encode_signs_feedback,
-                                                               reference::encode_signs_feedback};
-inline constexpr Op<DecodeSigns> decode_signs{reference::decode_signs, reference::decode_signs};
+inline constexpr Kernel<EncodeSigns> encode_signs{reference::encode_signs, reference::encode_signs};
+inline constexpr Kernel<EncodeSignsFeedback> encode_signs_feedback{reference::encode_signs_feedback,
+                                                                   reference::encode_signs_feedback};
+inline constexpr Kernel<DecodeSigns> decode_signs{reference::decode_signs, reference::decode_signs};
 
 }  // namespace tw

@@ -1,12 +1,12 @@
-// identity: the values themselves, in the parameter's own dtype. Body: count elements of 4 or 2 bytes, little-endian.
+// identity: the values themselves, in the parameter's own type. Body: count elements of 4 or 2 bytes.
 #pragma once
 
-#include "compress/codec.hpp"
 #include "compress/params.hpp"
+#include "compress/run_codec.hpp"
 
 namespace tw {
 
-class Identity final : public Codec {
+class Identity final : public RunCodec {
  public:
   struct Params {};
   static constexpr std::string_view kName = "identity";
@@ -17,10 +17,11 @@ class Identity final : public Codec {
   std::uint16_t id() const override { return 1; }
   CodecTraits traits(const Param& param) const override;
   std::size_t max_bytes(const Extent& extent) const override;
-  void encode(const Context& context, std::span<const EncodeJob> jobs,
-              std::span<std::uint32_t> body_bytes) const override;
-  void validate(const Context& context, std::span<const std::byte> body, const Extent& extent) const override;
-  void decode(const Context& context, std::span<const DecodeJob> jobs, Combine combine, float scale) const override;
+
+ protected:
+  std::string_view name() const override { return kName; }
+  void encode_run(const Context& context, const EncodeJob& job) const override;
+  void decode_run(const Context& context, const DecodeJob& job, Blend how) const override;
 };
 
 }  // namespace tw

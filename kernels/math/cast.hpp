@@ -18,13 +18,13 @@ constexpr float saturated(float value, std::uint32_t largest) {
   return std::bit_cast<float>(sign | std::min(magnitude_bits(value), largest));
 }
 
-struct F16 {
+struct HalfCast {
   static constexpr std::uint32_t kLargest = 0x477fe000u;  ///< 65504
   static constexpr std::uint16_t narrow(float value) { return f16_from_float(saturated(value, kLargest)); }
   static constexpr float widen(std::uint16_t bits) { return float_from_f16(bits); }
 };
 
-struct Bf16 {
+struct BrainCast {
   static constexpr std::uint32_t kLargest = 0x7f7f0000u;  ///< about 3.39e38
   static constexpr std::uint16_t narrow(float value) { return bf16_from_float(saturated(value, kLargest)); }
   static constexpr float widen(std::uint16_t bits) { return float_from_bf16(bits); }

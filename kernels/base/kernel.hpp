@@ -3,7 +3,7 @@
 //   using EncodeInt8 = void(const Exec&, ...);            // x.hpp: the signature, written once
 //   namespace reference { EncodeInt8 encode_int8; }       // x_ref.cpp: plain loops, the definition
 //   namespace simd { EncodeInt8 encode_int8; }            // x_cpu.cpp: the same bytes, faster
-//   inline constexpr Op<EncodeInt8> encode_int8{reference::encode_int8, simd::encode_int8};
+//   inline constexpr Kernel<EncodeInt8> encode_int8{reference::encode_int8, simd::encode_int8};
 //
 // and callers write encode_int8(exec, ...). An op that has no SIMD version yet names its reference twice.
 #pragma once
@@ -13,10 +13,10 @@
 namespace tw {
 
 template <class Signature>
-struct Op;
+struct Kernel;
 
 template <class... Arguments>
-struct Op<void(const Exec&, Arguments...)> {
+struct Kernel<void(const Exec&, Arguments...)> {
   using Function = void(const Exec&, Arguments...);
   Function* reference;
   Function* simd;
