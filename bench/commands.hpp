@@ -8,5 +8,6 @@
 namespace tw {
 
 std::unique_ptr<Command> make_info_command();
+std::unique_ptr<Command> make_launch_command();
 
 }  // namespace tw
