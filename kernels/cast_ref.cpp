@@ -1,14 +1,11 @@
 #include "kernels/cast.hpp"
 
+#include "kernels/inspect.hpp"
 #include "kernels/math/cast.hpp"
 #include "kernels/reference.hpp"
 
 namespace tw::reference {
 namespace {
-
-void report_non_finite(const Exec& exec, std::span<const float> values) {
-  if (largest_magnitude(values) >= kInfinityBits) report(exec, kStatusNonFinite);
-}
 
 template <class Half>
 void narrow_as(std::span<const float> values, std::span<std::uint16_t> bits) {
@@ -28,7 +25,7 @@ void widen_as(std::span<const std::uint16_t> bits, Blend how, std::span<float> o
 }  // namespace
 
 void narrow(const Exec& exec, std::span<const float> values, DType dtype, std::span<std::uint16_t> bits) {
-  report_non_finite(exec, values);
+  inspect(exec, values);
   dtype == DType::f16 ? narrow_as<HalfCast>(values, bits) : narrow_as<BrainCast>(values, bits);
 }
 
@@ -44,7 +41,7 @@ void widen(const Exec&, std::span<const std::uint16_t> bits, DType dtype, Blend 
 }
 
 void copy_values(const Exec& exec, std::span<const float> values, std::span<float> out) {
-  report_non_finite(exec, values);
+  inspect(exec, values);
   for (std::size_t i = 0; i < values.size(); ++i) out[i] = canonical(values[i]);
 }
 

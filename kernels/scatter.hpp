@@ -1,6 +1,6 @@
 // Between dense runs and (index, value) pairs. Indices ascend strictly and lie inside the run.
 //
-//   gather:    value_j = canonical(x[index_j]); a value that is not finite sets kStatusNonFinite
+//   gather:    value_j = canonical(x[index_j])
 //   scatter:   x[index_j] = scale * value_j, all other elements +0;  or x[index_j] += scale * value_j
 //   clear_at:  x[index_j] = +0
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace tw {
 
-/// `out.indices` is an input here. Only the gathered elements are looked at.
+/// `out.indices` is an input here.
 using Gather = void(const Exec&, std::span<const float> values, SparseBody out);
 using Scatter = void(const Exec&, SparseView, Blend, std::span<float> out);
 using ClearAt = void(const Exec&, std::span<const std::uint32_t> indices, std::span<float> values);

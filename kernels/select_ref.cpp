@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "kernels/inspect.hpp"
 #include "kernels/reference.hpp"
 
 namespace tw::reference {
@@ -33,7 +34,7 @@ Cut narrowed(std::span<const float> values, Cut cut, std::uint32_t shift, std::u
 }  // namespace
 
 void select_largest(const Exec& exec, std::span<const float> values, SparseBody out) {
-  if (largest_magnitude(values) >= kInfinityBits) report(exec, kStatusNonFinite);
+  inspect(exec, values);
   if (out.indices.empty()) return;
   Cut cut{0, out.indices.size()};
   cut = narrowed(values, cut, 20, 11);

@@ -22,7 +22,7 @@ CodecTraits Qsgd::traits(const Param&) const {
   const std::uint64_t levels = (std::uint64_t{1} << (bits_ - 1)) - 1;
   CodecTraits traits;
   traits.unbiased = true;
-  traits.contractive = block_ - (norm_ == Norm::max ? 1 : 0) < 4 * levels * levels;
+  traits.contractive = norm_ == Norm::max ? block_ - 1 < 8 * levels * levels : block_ < 4 * levels * levels;
   traits.granule = block_;
   return traits;
 }

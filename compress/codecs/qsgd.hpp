@@ -1,9 +1,9 @@
 // qsgd: stochastic rounding to 2^(bits-1) - 1 levels of a block's norm and their negatives (kernels/dither.hpp;
 // Alistarh et al. 2017). Body: a unit (f32) for each block, then `bits` words (u32) for each 32 values.
 //
-// Unbiased. A value errs by at most unit / 2 in the root of the mean square, and unit = norm / levels, so the error of
-// a block is at most block / (4 levels^2) of its squared norm (one less with norm=max, whose largest value is exact).
-// Contractive only where that is below 1: low bits need small blocks. E.g. bits=4 needs block <= 192.
+// Unbiased. With a = |x| / unit below 1, E error^2 - x^2 = unit^2 (a - 2 a^2): at most 1/8 unit^2 a value, which the
+// largest value of a block pays for when block - 1 < 8 levels^2 (norm=max). With norm=l2 a constant block is the worst:
+// block < 4 levels^2. Contractive only there: low bits need small blocks, e.g. bits=4 block <= 384, or 192 with l2.
 #pragma once
 
 #include "compress/params.hpp"

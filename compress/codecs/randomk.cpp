@@ -2,6 +2,7 @@
 
 #include "compress/randomness.hpp"
 #include "kernels/base/arena.hpp"
+#include "kernels/inspect.hpp"
 #include "kernels/math/strata.hpp"
 #include "kernels/scatter.hpp"
 
@@ -39,6 +40,7 @@ void RandomK::encode_run(const Context& context, const EncodeJob& job) const {
   const Extent extent{param, first, values.size()};
   const std::uint64_t selected = amount_.selected(extent);
   const auto sent = BodyWriter(job.body).array<float>(selected);
+  inspect(context.exec, values);  // what is not sent may stay in a residual
   Arena::Scope scratch(*context.exec.arena);
   gather(context.exec, values, {indices_of(context, extent, selected, scratch), sent});
   if (!unbiased_) return;
