@@ -1,7 +1,10 @@
 #include "collectives/transports/table.hpp"
 
 #include "collectives/transport.hpp"
+#include "collectives/transports/counting.hpp"
+#include "collectives/transports/faulty.hpp"
 #include "collectives/transports/loopback.hpp"
+#include "collectives/transports/rate_limited.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw {
@@ -9,6 +12,9 @@ namespace tw {
 std::span<const TransportRow> transport_table() {
   static constexpr TransportRow table[] = {
       {"loopback", "ranks are threads of one process", [] { return std::string(); }, connect_loopback},
+      {"counting", "counts what passes to inner=(...)", [] { return std::string(); }, connect_counting},
+      {"faulty", "harms what passes to inner=(...), by a seed", [] { return std::string(); }, connect_faulty},
+      {"rate_limited", "inner=(...) behind a link of gbit=...", [] { return std::string(); }, connect_rate_limited},
   };
   return table;
 }

@@ -4,5 +4,11 @@
 namespace tw::test {
 
 INSTANTIATE_TEST_SUITE_P(Loopback, TransportContract, testing::Values("loopback"));
+INSTANTIATE_TEST_SUITE_P(Wrapped, TransportContract,
+                         testing::Values("counting:inner=(loopback)", "faulty:inner=(loopback)",
+                                         "faulty:seed=1,delay=20,inner=(loopback)",
+                                         "rate_limited:gbit=40,inner=(loopback)",
+                                         "counting:inner=(rate_limited:gbit=40,burst=1,inner=(faulty:delay=3,inner=("
+                                         "loopback)))"));
 
 }  // namespace tw::test

@@ -1,8 +1,10 @@
 // Short hand for tests that speak to transports: patterned messages, single sends and receives, waiting.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -16,9 +18,9 @@ using Bytes = std::vector<std::byte>;
 inline Bytes pattern(std::size_t count, std::uint32_t seed) {
   Bytes bytes(count);
   std::uint32_t word = seed * 2654435761u + 1;
-  for (std::byte& b : bytes) {
+  for (std::size_t i = 0; i < count; i += sizeof word) {
     word = word * 1664525u + 1013904223u;
-    b = static_cast<std::byte>(word >> 24);
+    std::memcpy(bytes.data() + i, &word, std::min(sizeof word, count - i));
   }
   return bytes;
 }
