@@ -5,6 +5,7 @@ namespace tw {
 std::span<const CommandRow> command_table() {
   static constexpr CommandRow table[] = {
       {"info", "what this build can do: transports, algorithms, codecs", make_info_command},
+      {"bench all_reduce", "time, bandwidth, bytes and error of all-reduces", make_bench_all_reduce_command},
       {"launch", "start one local process a rank: tightwire launch -n N -- CMD", make_launch_command},
   };
   return table;

@@ -7,6 +7,7 @@
 #include "bench/context.hpp"
 #include "bench/table.hpp"
 #include "collectives/algorithm.hpp"
+#include "collectives/transports/table.hpp"
 #include "compress/compressor.hpp"
 #include "compress/registry.hpp"
 #include "compress/state.hpp"
@@ -73,6 +74,8 @@ nlohmann::ordered_json info_json() {
   info["kind"] = "info";
   info["schema_version"] = kSchemaVersion;
   info["context"] = run_context({});
+  for (const TransportRow& row : transport_table())
+    info["transports"].push_back({{"name", row.name}, {"summary", row.summary}, {"unavailable", row.unavailable()}});
   for (const Algorithm* algorithm : algorithm_table())
     info["algorithms"].push_back({{"name", algorithm->name()}, {"summary", algorithm->summary()}});
   for (const CodecRow& row : codec_table()) info["codecs"].push_back(codec_json(row));
@@ -98,7 +101,13 @@ void print_text(const nlohmann::ordered_json& info) {
   const auto& context = info["context"];
   std::cout << "tightwire " << build().version << " (" << build().revision << "), "
             << context["build"].get<std::string>() << ", " << build().compiler << '\n'
-            << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores\n\nalgorithms\n";
+            << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores\n\ntransports\n";
+  TextTable transports({"name", "what it does", ""});
+  for (const auto& row : info["transports"]) {
+    const std::string missing = row["unavailable"];
+    transports.add({row["name"], row["summary"], missing.empty() ? "" : "not here: " + missing});
+  }
+  std::cout << transports.aligned("  ") << "\nalgorithms\n";
   TextTable algorithms({"name", "what it does"});
   for (const auto& row : info["algorithms"]) algorithms.add({row["name"], row["summary"]});
   std::cout << algorithms.aligned("  ")

@@ -1,0 +1,103 @@
+// `tightwire bench all_reduce`: options, the sweep over codecs and sizes, and where its ranks come from.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "bench/all_reduce_output.hpp"
+#include "bench/commands.hpp"
+#include "bench/files.hpp"
+#include "compress/compressor.hpp"
+#include "kernels/base/check.hpp"
+
+namespace tw {
+namespace {
+
+struct Sweep {
+  std::uint64_t ranks = 1;
+  std::vector<std::string> codecs{"identity"};
+  std::uint64_t begin = 64 << 10, end = 64 << 20, factor = 4;
+  AllReduceCase base;
+  ConnectOptions connect;
+  RunConditions conditions;
+};
+
+bool is_lossless(const std::string& spec) {
+  const Param param{"data", 0, 1, 1, DType::f32};
+  return Compressor(spec).codec().traits(param).lossless;
+}
+
+class AllReduceCommand final : public Command {
+ public:
+  void declare(Options& options) override {
+    options.integer("--ranks", sweep_.ranks, {1, 200}, "ranks to start here, where no launcher started any");
+    options.text("--transport", sweep_.connect.transport, "what moves the bytes (see tightwire info)");
+    options.text("--interface", sweep_.connect.interface, "network interface to bind to");
+    options.text("--algorithm", sweep_.base.options.algorithm, "how the all-reduce is scheduled (see tightwire info)");
+    options.texts("--codec", sweep_.codecs, "spec of the codec, or several (see tightwire info)");
+    options.bytes("-b,--minbytes", sweep_.begin, "smallest tensor, f32");
+    options.bytes("-e,--maxbytes", sweep_.end, "largest tensor, f32");
+    options.integer("-f,--stepfactor", sweep_.factor, {2, 1 << 20}, "from one size to the next");
+    options.integer("-n,--iters", sweep_.base.iterations, {1, 1 << 20}, "measured iterations a size");
+    options.integer("-w,--warmup_iters", sweep_.base.warmup, {0, 1 << 20}, "iterations before them");
+    options.integer("--threads", sweep_.conditions.threads, {1, 1024}, "threads of a rank that encode and decode");
+    options.bytes("--chunk-bytes", sweep_.base.options.chunk_bytes, "f32 bytes a frame aims at");
+    options.text("--checksum", checksum_, "on | off: CRC-32C on every frame");
+    options.real("--deadline", sweep_.connect.deadline_seconds, "seconds that any wait may take");
+    options.text("--json", json_, "write the rows to this file ('-': standard output, instead of the table)");
+  }
+
+  int run() override {
+    check();
+    const auto context = run_context(sweep_.conditions);
+    if (json_ != "-") std::cout << all_reduce_heading(context) << std::flush;
+    std::vector<AllReduceRow> rows;
+    for (const std::string& codec : sweep_.codecs)
+      for (std::uint64_t bytes = sweep_.begin; bytes <= sweep_.end; bytes *= sweep_.factor) {
+        rows.push_back(measure(codec, bytes / 4));
+        if (json_ != "-") std::cout << all_reduce_line(rows.back()) << std::flush;
+      }
+    if (json_ != "-") std::cout << all_reduce_footer(rows);
+    if (!json_.empty()) write_json(json_, all_reduce_json(rows, context));
+    for (const AllReduceRow& row : rows)
+      if (row.lossless && row.result.wrong != 0) return kExitFailed;
+    return kExitOk;
+  }
+
+ private:
+  void check() {
+    TW_CHECK(sweep_.begin >= 4 && sweep_.begin <= sweep_.end, UsageError, "sizes from ", sweep_.begin, " to ",
+             sweep_.end, " bytes; write -b at least 4 and at most -e");
+    TW_CHECK(checksum_ == "on" || checksum_ == "off", UsageError, "--checksum ", checksum_, "; it is on or off");
+    TW_CHECK(sweep_.connect.deadline_seconds > 0, UsageError, "--deadline ", sweep_.connect.deadline_seconds,
+             "; it is above 0");
+    for (const std::string& codec : sweep_.codecs) Compressor{codec};  // before anything is started
+    CommunicatorOptions& options = sweep_.base.options;
+    options.checksum = checksum_ == "on";
+    options.deadline_seconds = sweep_.connect.deadline_seconds;
+    options.exec.workers = static_cast<std::uint32_t>(sweep_.conditions.threads);
+    sweep_.conditions.ranks = sweep_.ranks;
+    sweep_.conditions.link = sweep_.connect.transport;
+  }
+
+  AllReduceRow measure(const std::string& codec, std::uint64_t count) const {
+    AllReduceCase one = sweep_.base;
+    one.count = count;
+    one.options.codec = codec;
+    const auto ranks = static_cast<std::uint32_t>(sweep_.ranks);
+    return {count,
+            ranks,
+            one.options.algorithm,
+            sweep_.connect.transport,
+            codec,
+            is_lossless(codec),
+            measure_on_threads(ranks, sweep_.connect, one)};
+  }
+
+  Sweep sweep_;
+  std::string checksum_ = "on", json_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_bench_all_reduce_command() { return std::make_unique<AllReduceCommand>(); }
+
+}  // namespace tw
