@@ -24,6 +24,10 @@ class Bootstrap {
   /// errors. Throws PeerError that names a rank which did not come by `deadline`.
   virtual std::vector<std::vector<std::byte>> all_gather(std::span<const std::byte> blob, std::string_view what,
                                                          Deadline deadline) = 0;
+
+  /// This host's address, in numbers, that the other ranks were met from; empty if none was needed. Transports bind to
+  /// it where no interface is named.
+  virtual std::string local_host() const { return {}; }
 };
 
 }  // namespace tw

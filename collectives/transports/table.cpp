@@ -5,6 +5,7 @@
 #include "collectives/transports/faulty.hpp"
 #include "collectives/transports/loopback.hpp"
 #include "collectives/transports/rate_limited.hpp"
+#include "collectives/transports/tcp.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw {
@@ -15,6 +16,7 @@ std::span<const TransportRow> transport_table() {
       {"counting", "counts what passes to inner=(...)", [] { return std::string(); }, connect_counting},
       {"faulty", "harms what passes to inner=(...), by a seed", [] { return std::string(); }, connect_faulty},
       {"rate_limited", "inner=(...) behind a link of gbit=...", [] { return std::string(); }, connect_rate_limited},
+      {"tcp", "one socket between every two ranks", [] { return std::string(); }, connect_tcp},
   };
   return table;
 }
