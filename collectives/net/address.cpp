@@ -110,7 +110,7 @@ std::string interface_of(const Address& address) {
 
 Address outward_address() {
   // Connecting a datagram socket sends nothing: it only chooses a route. The address is one reserved for documentation.
-  const Fd probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Descriptor probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const Address elsewhere = *Address::parse("192.0.2.1", 9);
   if (probe.open() && connect(probe.get(), elsewhere.raw(), elsewhere.bytes()) == 0)
     return local_address(probe).with_port(0);

@@ -16,7 +16,7 @@
 
 namespace tw {
 
-void Fd::close() {
+void Descriptor::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
@@ -25,7 +25,7 @@ void fail_system(const std::string& what, int error) {
   TW_FAIL(SystemError, what, ": ", std::system_category().message(error));
 }
 
-Address local_address(const Fd& socket) {
+Address local_address(const Descriptor& socket) {
   sockaddr_storage storage{};
   socklen_t bytes = sizeof storage;
   if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &bytes) != 0)
@@ -33,15 +33,15 @@ Address local_address(const Fd& socket) {
   return {reinterpret_cast<const sockaddr*>(&storage), bytes};
 }
 
-Address peer_address(const Fd& socket) {
+Address peer_address(const Descriptor& socket) {
   sockaddr_storage storage{};
   socklen_t bytes = sizeof storage;
   if (getpeername(socket.get(), reinterpret_cast<sockaddr*>(&storage), &bytes) != 0) return {};
   return {reinterpret_cast<const sockaddr*>(&storage), bytes};
 }
 
-Fd listen_at(const Address& address, int backlog) {
-  Fd socket(::socket(address.raw()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Descriptor listen_at(const Address& address, int backlog) {
+  Descriptor socket(::socket(address.raw()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.open()) fail_system("cannot create a socket", errno);
   const int on = 1;
   setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -50,12 +50,12 @@ Fd listen_at(const Address& address, int backlog) {
   return socket;
 }
 
-Fd accept_from(const Fd& listener) {
-  return Fd(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+Descriptor accept_from(const Descriptor& listener) {
+  return Descriptor(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-Fd begin_connect(const Address& address) {
-  Fd socket(::socket(address.raw()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Descriptor begin_connect(const Address& address) {
+  Descriptor socket(::socket(address.raw()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.open()) fail_system("cannot create a socket", errno);
   // What connect() refuses at once is told by connect_error() too: the socket is writable then, and in error.
   if (connect(socket.get(), address.raw(), address.bytes()) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED)
@@ -63,7 +63,7 @@ Fd begin_connect(const Address& address) {
   return socket;
 }
 
-int connect_error(const Fd& socket) {
+int connect_error(const Descriptor& socket) {
   int error = 0;
   socklen_t bytes = sizeof error;
   if (getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &bytes) != 0) return errno;
@@ -71,7 +71,7 @@ int connect_error(const Fd& socket) {
   return peer_address(socket).bytes() == 0 ? ECONNREFUSED : 0;
 }
 
-void set_no_delay(const Fd& socket) {
+void set_no_delay(const Descriptor& socket) {
   const int on = 1;
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -86,14 +86,14 @@ bool wait_any(std::span<Wanted> entries, Deadline deadline) {
   return ready > 0;
 }
 
-std::optional<std::size_t> read_some(const Fd& socket, std::span<std::byte> room) {
+std::optional<std::size_t> read_some(const Descriptor& socket, std::span<std::byte> room) {
   const ssize_t got = recv(socket.get(), room.data(), room.size(), 0);
   if (got > 0) return static_cast<std::size_t>(got);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
   return std::nullopt;
 }
 
-std::optional<std::size_t> write_some(const Fd& socket, std::span<const std::byte> bytes) {
+std::optional<std::size_t> write_some(const Descriptor& socket, std::span<const std::byte> bytes) {
   const ssize_t took = send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (took >= 0) return static_cast<std::size_t>(took);
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;

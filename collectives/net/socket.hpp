@@ -18,16 +18,16 @@
 namespace tw {
 
 /// Owns a file descriptor.
-class Fd {
+class Descriptor {
  public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
-  ~Fd() { close(); }
+  ~Descriptor() { close(); }
 
   int get() const { return fd_; }
   bool open() const { return fd_ >= 0; }
@@ -64,8 +64,8 @@ class Address {
   socklen_t bytes_ = 0;
 };
 
-Address local_address(const Fd& socket);
-Address peer_address(const Fd& socket);
+Address local_address(const Descriptor& socket);
+Address peer_address(const Descriptor& socket);
 
 /// The address (port 0) of a network interface, IPv4 where it has one. Throws UsageError that lists the interfaces.
 Address address_of_interface(const std::string& name);
@@ -76,25 +76,25 @@ std::string interface_of(const Address& address);
 Address outward_address();
 
 /// A listening, non-blocking socket. Port 0 lets the system choose.
-Fd listen_at(const Address& address, int backlog);
+Descriptor listen_at(const Address& address, int backlog);
 /// The next connection, non-blocking; not open if there is none.
-Fd accept_from(const Fd& listener);
+Descriptor accept_from(const Descriptor& listener);
 /// Begins to connect, non-blocking: once writable, `connect_error` tells how it went.
-Fd begin_connect(const Address& address);
-int connect_error(const Fd& socket);
+Descriptor begin_connect(const Address& address);
+int connect_error(const Descriptor& socket);
 /// Small messages leave at once.
-void set_no_delay(const Fd& socket);
+void set_no_delay(const Descriptor& socket);
 
 /// One of `entries` may have become ready. False at the deadline.
 struct Wanted {
-  const Fd* socket;
+  const Descriptor* socket;
   short events;     ///< POLLIN, POLLOUT
   short ready = 0;  ///< filled in
 };
 bool wait_any(std::span<Wanted> entries, Deadline deadline);
 
 /// Bytes that can be read or written now. 0: nothing can at the moment; empty: the connection has ended.
-std::optional<std::size_t> read_some(const Fd& socket, std::span<std::byte> room);
-std::optional<std::size_t> write_some(const Fd& socket, std::span<const std::byte> bytes);
+std::optional<std::size_t> read_some(const Descriptor& socket, std::span<std::byte> room);
+std::optional<std::size_t> write_some(const Descriptor& socket, std::span<const std::byte> bytes);
 
 }  // namespace tw

@@ -80,7 +80,7 @@ class Tcp final : public Transport {
   const std::uint32_t rank_;
   std::vector<std::unique_ptr<TcpLink>> links_;  // by rank; null for oneself
   std::vector<bool> watching_writes_;            // by rank
-  Fd epoll_, wake_;
+  Descriptor epoll_, wake_;
   Matcher matcher_;
   Liveness liveness_;
   bool completed_ = false;  // something, since progress returned
@@ -97,7 +97,7 @@ Tcp::Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, Livene
       matcher_(ranks(), kKeptBytes),
       liveness_(rank, ranks(), Clock::now(), settings) {
   if (!epoll_.open() || !wake_.open()) fail_system("cannot create an epoll instance", errno);
-  const auto add = [&](const Fd& fd, std::uint32_t id) {
+  const auto add = [&](const Descriptor& fd, std::uint32_t id) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u32 = id;

@@ -64,7 +64,7 @@ Address address_to_bind(const Bootstrap& bootstrap, const ConnectOptions& option
 
 // A connection whose other end has not yet shown who it is.
 struct Candidate {
-  Fd socket;
+  Descriptor socket;
   std::optional<std::uint32_t> called;  // the rank that this one connects to; empty for a stranger
   Deadline deadline;
   bool connecting = false;
@@ -89,13 +89,13 @@ class Mesh {
   void advance(Candidate& candidate);
   Step hear(Candidate& candidate);
   bool is_member(const TcpHello& hello) const;
-  bool greet(const Fd& socket, std::uint32_t peer) const;
+  bool greet(const Descriptor& socket, std::uint32_t peer) const;
   void join(Candidate& candidate, std::uint32_t peer);
   void lose(const Candidate& candidate);
 
   const std::uint32_t rank_, ranks_;
   const Deadline deadline_;
-  const Fd listener_;
+  const Descriptor listener_;
   TcpToken token_ = random_token();
   std::vector<Invitation> invitations_;
   std::vector<Candidate> candidates_;
@@ -158,7 +158,7 @@ void Mesh::turn() {
 }
 
 void Mesh::admit_strangers() {
-  for (Fd socket = accept_from(listener_); socket.open(); socket = accept_from(listener_)) {
+  for (Descriptor socket = accept_from(listener_); socket.open(); socket = accept_from(listener_)) {
     const auto stranger = [](const Candidate& candidate) { return !candidate.called.has_value(); };
     if (std::count_if(candidates_.begin(), candidates_.end(), stranger) >= std::ptrdiff_t{kMaxStrangers})
       candidates_.erase(std::find_if(candidates_.begin(), candidates_.end(), stranger));
@@ -205,7 +205,7 @@ bool Mesh::is_member(const TcpHello& hello) const {
   return hello == expected && hello.from < ranks_ && hello.from != rank_ && links_[hello.from] == nullptr;
 }
 
-bool Mesh::greet(const Fd& socket, std::uint32_t peer) const {
+bool Mesh::greet(const Descriptor& socket, std::uint32_t peer) const {
   TcpHello hello;
   hello.ranks = ranks_;
   hello.from = rank_;

@@ -26,10 +26,10 @@ class TcpLink {
   enum class End : std::uint8_t { open, left, lost };
 
   /// A connected, non-blocking socket to `peer`, one of `ranks`.
-  TcpLink(Fd socket, std::uint32_t peer, std::uint32_t ranks)
+  TcpLink(Descriptor socket, std::uint32_t peer, std::uint32_t ranks)
       : socket_(std::move(socket)), peer_(peer), ranks_(ranks) {}
 
-  const Fd& socket() const { return socket_; }
+  const Descriptor& socket() const { return socket_; }
   End end() const { return end_; }
   /// Why it is lost.
   const std::string& reason() const { return reason_; }
@@ -87,7 +87,7 @@ class TcpLink {
   std::size_t consume(Matcher& matcher, std::size_t arrived, std::size_t room);
   void close(std::string reason);
 
-  Fd socket_;
+  Descriptor socket_;
   const std::uint32_t peer_, ranks_;
   End end_ = End::open;
   std::string reason_;
