@@ -1,0 +1,88 @@
+// One codec with all it needs around it, and guards around every buffer that it writes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compress/compressor.hpp"
+#include "kernels/base/arena.hpp"
+#include "tests/support/guarded.hpp"
+#include "tests/support/inputs.hpp"
+
+namespace tw::testing {
+
+/// Every row of the registry as it is by default, and further settings of some.
+std::vector<std::string> specs_under_test();
+
+inline constexpr Backend kBackends[] = {Backend::reference, Backend::simd};
+inline constexpr DType kGradientTypes[] = {DType::f32, DType::f16, DType::bf16};
+inline constexpr EncodeKey kKey{0x123456789abcdef0, 0x1122334455, 3, Hop::worker};
+
+class Coding {
+ public:
+  Coding(std::string_view spec, const Param& param, Backend backend = Backend::reference);
+
+  const Codec& codec() const { return compressor_.codec(); }
+  const Compressor& compressor() const { return compressor_; }
+  CodecTraits traits() const { return codec().traits(param_); }
+  const Param& param() const { return param_; }
+  Context context(const EncodeKey& key = kKey) { return {exec_, key, step_, &state_}; }
+  State& state() { return state_; }
+  /// What was met since the last call.
+  std::uint32_t take_status() { return std::exchange(status_, 0); }
+
+  /// Elements [first, first + values.size()) of the parameter. Fails the test if anything outside is written.
+  std::vector<std::byte> encode(std::span<const float> values, std::uint64_t first = 0, const EncodeKey& key = kKey);
+  std::vector<float> decode(std::span<const std::byte> body, std::uint64_t count, std::uint64_t first = 0,
+                            const EncodeKey& key = kKey);
+  /// Into `out` as it is.
+  void decode_into(std::span<const std::byte> body, std::span<float> out, Combine combine, float scale,
+                   std::uint64_t first = 0, const EncodeKey& key = kKey);
+  std::vector<float> decoded(std::span<const float> values, const EncodeKey& key = kKey) {
+    return decode(encode(values, 0, key), values.size(), 0, key);
+  }
+
+  std::byte fill{0xee};  ///< what is in a body's room before it is encoded
+
+  struct WithResidual {
+    std::vector<std::byte> body;
+    std::vector<float> residual;
+  };
+  /// In one pass, and as the three steps that define it.
+  WithResidual encode_fused(std::span<const float> values, std::span<const float> residual);
+  WithResidual encode_stepwise(std::span<const float> values, std::span<const float> residual);
+
+ private:
+  Compressor compressor_;
+  Param param_;
+  Arena arena_;
+  std::uint32_t status_ = 0;
+  Exec exec_;
+  StepInfo step_;
+  State state_;
+};
+
+/// A parameter of `count` elements.
+Param make_param(std::uint64_t count, DType dtype = DType::f32);
+
+/// The same bits, all NaNs being one.
+bool same_values(std::span<const float> a, std::span<const float> b);
+double squared_norm(std::span<const float> x);
+double squared_error(std::span<const float> x, std::span<const float> y);
+
+/// One input of the contract's matrix; shows in the trace of a failure.
+struct Case {
+  DType dtype;
+  Family family;
+  std::uint64_t count;
+  Backend backend;
+};
+/// Visits family x size x backend in f32, and the small sizes in f16 and bf16.
+void for_each_case(std::span<const Family> families, const std::function<void(const Case&)>& visit);
+
+}  // namespace tw::testing
