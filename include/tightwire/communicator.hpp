@@ -30,16 +30,16 @@ namespace tw {
 /// How gradients are coded and moved. Must be equal on all ranks (but for `deadline_seconds`, `exec` and `log`), which
 /// `register_parameters` checks.
 struct CommunicatorOptions {
-  std::string codec = "identity";                              ///< spec of every parameter without a rule
-  std::vector<std::pair<std::string, std::string>> codec_for;  ///< (pattern, spec); a later rule wins
+  std::string codec = "identity";                                   ///< spec of every parameter without a rule
+  std::vector<std::pair<std::string, std::string>> codec_for = {};  ///< (pattern, spec); a later rule wins
   std::string algorithm = "two_shot";
   std::uint64_t seed = 0;
-  std::uint64_t chunk_bytes = 1u << 20;         ///< f32 bytes a frame aims at
-  bool checksum = true;                         ///< CRC-32C on every frame
-  std::uint32_t communicator_id = 0;            ///< tells communicators of one process group apart
-  double deadline_seconds = 30;                 ///< for waits inside the library that take no deadline
-  Exec exec;                                    ///< backend and workers; arena and status are the library's own
-  std::function<void(const std::string&)> log;  ///< called on the communicator's thread; may be empty
+  std::uint64_t chunk_bytes = 1u << 20;              ///< f32 bytes a frame aims at
+  bool checksum = true;                              ///< CRC-32C on every frame
+  std::uint32_t communicator_id = 0;                 ///< tells communicators of one process group apart
+  double deadline_seconds = 30;                      ///< for waits inside the library that take no deadline
+  Exec exec = {};                                    ///< backend and workers; arena and status are the library's own
+  std::function<void(const std::string&)> log = {};  ///< called on the communicator's thread; may be empty
 };
 
 /// The registered cut of parameters into buckets: each entry is a bucket's pieces (data null).
