@@ -139,6 +139,7 @@ class Communicator::Impl {
   std::uint32_t consumed_ = 0;  // buckets encoded in this step; of the engine's thread
   std::uint32_t sequence_ = 0;  // small collectives so far
   std::uint64_t steps_ = 0, skipped_steps_ = 0, absent_pieces_ = 0;
+  std::size_t state_bytes_ = 0;  // all slots are declared at registration
 };
 
 Communicator::Impl::Impl(TransportPtr transport, CommunicatorOptions options)
@@ -181,6 +182,7 @@ void Communicator::Impl::register_parameters(std::vector<Param> params, std::spa
       algorithm_.declare_slots(group.state, plan, ranks(), rank());
       tasks_.push_back(std::make_shared<BucketTask>(algorithm_.prepare(group, plan), consumed_));
     }
+    state_bytes_ = group.state.bytes();
   });
   tickets_.resize(plans_.size());
   phase_ = Phase::between_steps;
@@ -308,7 +310,7 @@ Stats Communicator::Impl::stats() {
   stats.waited_encode_seconds = waited.encode;
   stats.waited_decode_seconds = waited.decode;
   stats.waited_comm_seconds = waited.comm;
-  engine_->run([&](Group& group) { stats.state_bytes = group.state.bytes(); });
+  stats.state_bytes = state_bytes_;
   return stats;
 }
 

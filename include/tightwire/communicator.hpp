@@ -48,6 +48,11 @@ using BucketPieces = std::vector<Piece>;
 /// Buckets of about `bytes` f32 bytes each, parameters in reverse order of registration (the order in which backward
 /// finishes them), never cutting a parameter.
 std::vector<BucketPieces> plan_buckets(std::span<const Param> params, std::uint64_t bytes);
+/// The same for a communicator made with `options`, but parameters above `bytes` are spread over several buckets where
+/// their codec can be cut: each bucket takes an equal part of every owner's shard, so that all ranks have work in it,
+/// and the optimiser can run on one part while the next is on the wire.
+std::vector<BucketPieces> plan_buckets(std::span<const Param> params, std::uint64_t bytes,
+                                       const CommunicatorOptions& options, std::uint32_t ranks);
 
 /// What all ranks agreed on for this step.
 struct Verdict {

@@ -1,0 +1,234 @@
+#include "trainer/trainer.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "collectives/registration.hpp"
+#include "compress/compressor.hpp"
+#include "kernels/base/check.hpp"
+#include "trainer/float_mode.hpp"
+#include "trainer/parameters_hash.hpp"
+#include "trainer/schedule.hpp"
+
+namespace tw::trainer {
+namespace {
+
+// Every digit: ranks with different values must not look alike.
+std::string exact(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+constexpr std::uint64_t kEvaluationBatch = 256;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+}  // namespace
+
+Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, std::unique_ptr<Model> model,
+                 TransportPtr transport, std::ostream& told)
+    : options_(options),
+      dataset_(dataset),
+      model_(std::move(model)),
+      communicator_(std::move(transport), options.communicator_options()),
+      optimizer_(model_->params(), {options.momentum, options.weight_decay}),
+      sampler_({dataset.train.count(), communicator_.rank(), communicator_.ranks(), options.batch * options.accumulate},
+               options.seed),
+      total_steps_(options.total_steps(dataset.train.count(), communicator_.ranks())),
+      metrics_(communicator_.rank() == 0 ? options.metrics : std::string()),
+      progress_(told,
+                options.quiet || communicator_.rank() != 0 ? Progress::Style::none : Progress::for_standard_error(),
+                total_steps_) {}
+
+Summary Trainer::run() {
+  try {
+    prepare();
+    const FlushDenormals mode;  // the communicator's thread exists already and keeps its own
+    const std::uint64_t end = options_.stop_after == 0 ? total_steps_ : std::min(options_.stop_after, total_steps_);
+    while (step_ < end) {
+      const std::uint64_t epoch = sampler_.epoch();
+      train_step();
+      after_step(epoch);
+    }
+    validate();
+    if (!options_.checkpoint.empty()) checkpoint();
+    return summarise();
+  } catch (const std::exception& error) {
+    communicator_.abort(error.what());
+    throw;
+  }
+}
+
+void Trainer::prepare() {
+  set_compute_threads(options_.threads);
+  agree(configuration(), [&](std::span<const std::byte> blob) { return communicator_.all_gather(blob, deadline()); });
+  if (options_.exchange) {
+    const auto params = model_->params();
+    auto buckets = plan_buckets(params, options_.bucket_bytes, options_.communicator_options(), communicator_.ranks());
+    communicator_.register_parameters({params.begin(), params.end()}, buckets);
+    exchange_.emplace(communicator_, *model_, std::move(buckets));
+  }
+  if (!options_.resume.empty()) resume();
+  if (exchange_) compare_hashes(communicator_, parameters_hash(*model_), "at the start", deadline());
+}
+
+void Trainer::resume() {
+  const TrainingPosition position =
+      load_checkpoint(options_.resume, {*model_, optimizer_, communicator_, options_.exchange, configuration()});
+  const std::vector<std::uint64_t> steps = gather(position.step);
+  for (std::uint32_t rank = 0; rank < steps.size(); ++rank)
+    TW_CHECK(steps[rank] == steps[0], UsageError, "the checkpoint of rank 0 is of step ", steps[0], ", that of rank ",
+             rank, " of step ", steps[rank], "; all must come from the same one");
+  TW_CHECK(position.step <= total_steps_, UsageError, options_.resume, " is of step ", position.step, "; --steps ",
+           total_steps_, " is the total and must not be below that");
+  step_ = first_step_ = position.step;
+  sampler_.seek(position.position);
+}
+
+void Trainer::train_step() {
+  static const Model::GradientReady kNobody;
+  const Model::GradientReady ready = [&](std::uint32_t param) { exchange_->ready(param); };
+  const std::uint64_t epoch = sampler_.epoch();
+  const double rate = learning_rate();
+  const Stats before = communicator_.stats();
+  const auto begin = Clock::now();
+  if (exchange_) exchange_->begin({step_, rate, 1});
+  const std::span<const std::uint32_t> samples = sampler_.next();
+  loss_ = 0;
+  for (std::uint64_t pass = 0; pass < options_.accumulate; ++pass) {
+    const bool last = pass + 1 == options_.accumulate;
+    batch_.fill(dataset_, dataset_.train, samples.subspan(pass * options_.batch, options_.batch));
+    const double share = 1.0 / static_cast<double>(options_.accumulate);
+    loss_ += share * model_->accumulate_gradients(batch_, share, last && exchange_ ? ready : kNobody);
+  }
+  const StepOutcome outcome = descend(rate);
+  model_->forget_gradients();
+  const StepTimes times = step_times(seconds_since(begin), before, communicator_.stats());
+  ++step_;
+  statistics_.add(times);
+  metrics_.step({step_, epoch, loss_, rate, times, outcome});
+  if (!outcome.committed) progress_.note("step " + std::to_string(step_) + " skipped: " + outcome.reason);
+  progress_.step(step_, loss_, times.total);
+}
+
+StepOutcome Trainer::descend(double rate) {
+  if (exchange_) return exchange_->finish([&](const Piece& piece) { apply(piece, rate); }, options_.deadline_seconds);
+  for (const Param& param : model_->params()) {
+    const std::span<float> gradient = model_->gradient(param.id);
+    if (!gradient.empty()) apply({&param, 0, {gradient.data(), DType::f32, gradient.size()}}, rate);
+  }
+  return {};
+}
+
+void Trainer::apply(const Piece& piece, double rate) {
+  const std::uint32_t param = piece.param->id;
+  optimizer_.apply({param,
+                    piece.first,
+                    model_->values(param).subspan(piece.first, piece.data.count),
+                    {static_cast<const float*>(piece.data.data), piece.data.count}},
+                   rate);
+}
+
+double Trainer::learning_rate() const {
+  const double done = static_cast<double>(step_) / static_cast<double>(std::max<std::uint64_t>(1, total_steps_));
+  return options_.learning_rate * find_schedule(options_.schedule).factor(done);
+}
+
+void Trainer::after_step(std::uint64_t epoch_before) {
+  const bool last = step_ == total_steps_;
+  if (exchange_ && options_.hash_every != 0 && (last || step_ % options_.hash_every == 0))
+    compare_hashes(communicator_, parameters_hash(*model_), "after step " + std::to_string(step_), deadline());
+  if (sampler_.epoch() != epoch_before && !last) validate();
+  if (options_.checkpoint_every != 0 && step_ % options_.checkpoint_every == 0 && !last) checkpoint();
+}
+
+// Every rank does its share of the test set; without exchange, where replicas differ, that is the mean over them.
+void Trainer::validate() {
+  const std::uint64_t count = dataset_.test.count(), ranks = communicator_.ranks(), rank = communicator_.rank();
+  const std::uint64_t begin = count * rank / ranks, end = count * (rank + 1) / ranks;
+  Evaluation own;
+  std::vector<std::uint32_t> indices;
+  for (std::uint64_t first = begin; first < end; first += kEvaluationBatch) {
+    indices.resize(std::min(kEvaluationBatch, end - first));
+    std::iota(indices.begin(), indices.end(), static_cast<std::uint32_t>(first));
+    batch_.fill(dataset_, dataset_.test, indices);
+    const Evaluation part = model_->evaluate(batch_);
+    own = {own.loss + part.loss, own.correct + part.correct, own.count + part.count};
+  }
+  evaluation_ = {};
+  for (const Evaluation& part : gather(own))
+    evaluation_ = {evaluation_.loss + part.loss, evaluation_.correct + part.correct, evaluation_.count + part.count};
+  metrics_.validation(step_, evaluation_);
+  const double accuracy = static_cast<double>(evaluation_.correct) / static_cast<double>(evaluation_.count);
+  progress_.note(detail::concat("step ", step_, ": test accuracy ", accuracy));
+}
+
+void Trainer::checkpoint() {
+  save_checkpoint(options_.checkpoint, {*model_, optimizer_, communicator_, options_.exchange, configuration()},
+                  {step_, sampler_.position()}, deadline());
+}
+
+template <class T>
+std::vector<T> Trainer::gather(const T& value) {
+  const std::vector<std::byte> bytes = communicator_.all_gather(std::as_bytes(std::span(&value, 1)), deadline());
+  std::vector<T> values(bytes.size() / sizeof(T));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+Summary Trainer::summarise() {
+  const Stats stats = communicator_.stats();
+  const std::uint64_t ranks = communicator_.ranks();
+  Summary summary;
+  summary.rank = communicator_.rank();
+  summary.ranks = communicator_.ranks();
+  summary.transport = options_.transport;
+  summary.steps = step_;
+  summary.first_step = first_step_;
+  summary.warmup_steps = statistics_.warmup_steps();
+  for (const Param& param : model_->params()) summary.parameters += param.count();
+  summary.step_seconds_median = statistics_.median_seconds();
+  summary.mean = statistics_.mean();
+  for (const std::uint64_t bytes : gather(summary.mean.sent_bytes)) summary.wire_bytes_per_step += bytes;
+  summary.wire_bytes_per_step /= ranks;
+  summary.dense_bytes_per_step = 2 * (ranks - 1) * sizeof(float) * summary.parameters / ranks;
+  summary.skipped_steps = stats.skipped_steps;
+  summary.state_bytes = stats.state_bytes;
+  if (exchange_) {
+    summary.absent_gradients = exchange_->absent_gradients();
+    summary.buckets = exchange_->buckets();
+    summary.overlapped_buckets = exchange_->overlapped_buckets();
+  }
+  const auto count = static_cast<double>(evaluation_.count);
+  summary.test_accuracy = static_cast<double>(evaluation_.correct) / count;
+  summary.test_loss = evaluation_.loss / count;
+  double losses = 0;
+  for (const double loss : gather(loss_)) losses += loss;
+  if (step_ != first_step_) summary.final_loss = losses / static_cast<double>(ranks);
+  summary.parameters_hash = hash_text(parameters_hash(*model_));
+  return summary;
+}
+
+// All that must be equal on every rank, and where a checkpoint goes on, for the training to be the same one.
+std::string Trainer::configuration() const {
+  const Schedule& schedule = find_schedule(options_.schedule);
+  const std::string steps = schedule.needs_total ? detail::concat(" over ", total_steps_, " steps") : std::string();
+  const std::string exchange =
+      options_.exchange
+          ? detail::concat(options_.algorithm, "\n", CompressorTable(options_.codec, options_.codec_for).description())
+          : std::string("off");
+  return detail::concat("model: ", canonical_model(options_.model), "\ndataset: ", dataset_.name, " with ",
+                        dataset_.train.count(), " samples of ", dataset_.features, "\nranks: ", communicator_.ranks(),
+                        "\nbatch: ", options_.batch, " x ", options_.accumulate,
+                        "\nlearning rate: ", exact(options_.learning_rate), "\nschedule: ", schedule.name, steps,
+                        "\nmomentum: ", exact(options_.momentum), "\nweight decay: ", exact(options_.weight_decay),
+                        "\nseed: ", options_.seed, "\nexchange: ", exchange, "\n");
+}
+
+}  // namespace tw::trainer

@@ -1,0 +1,71 @@
+// One rank's training run: the loop over steps, validation, checkpoints, and what is told about it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <tightwire/communicator.hpp>
+#include <tightwire/connect.hpp>
+
+#include "trainer/checkpoint.hpp"
+#include "trainer/dataset.hpp"
+#include "trainer/gradient_exchange.hpp"
+#include "trainer/metrics.hpp"
+#include "trainer/model.hpp"
+#include "trainer/optimizer.hpp"
+#include "trainer/options.hpp"
+#include "trainer/progress.hpp"
+#include "trainer/sampler.hpp"
+
+namespace tw::trainer {
+
+/// Made and run by one thread. Only rank 0 writes metrics, summary and progress.
+class Trainer {
+ public:
+  /// `dataset` and `told` (where progress goes) outlive this.
+  Trainer(const TrainOptions& options, const Dataset& dataset, std::unique_ptr<Model> model, TransportPtr transport,
+          std::ostream& told);
+
+  /// Trains to the end. Collective: every rank returns the same hash and accuracy. Whatever it throws, the other ranks
+  /// are told first.
+  Summary run();
+
+ private:
+  void prepare();
+  void resume();
+  void train_step();
+  StepOutcome descend(double learning_rate);
+  void apply(const Piece& piece, double learning_rate);
+  void after_step(std::uint64_t epoch_before);
+  void validate();
+  void checkpoint();
+  Summary summarise();
+  std::string configuration() const;
+  double learning_rate() const;
+  Deadline deadline() const { return Deadline::in(options_.deadline_seconds); }
+  template <class T>
+  std::vector<T> gather(const T& value);
+
+  const TrainOptions options_;
+  const Dataset& dataset_;
+  const std::unique_ptr<Model> model_;
+  Communicator communicator_;
+  Sgd optimizer_;
+  Sampler sampler_;
+  const std::uint64_t total_steps_;
+  std::optional<GradientExchange> exchange_;  // none with --exchange off
+
+  std::uint64_t step_ = 0, first_step_ = 0;
+  double loss_ = 0;  // of the last step
+  Batch batch_;
+  Evaluation evaluation_;  // of the last validation, over all ranks
+  StepStatistics statistics_;
+  MetricsFile metrics_;
+  Progress progress_;
+};
+
+}  // namespace tw::trainer
