@@ -17,7 +17,7 @@ class Guarded {
     bytes_.assign(count * sizeof(T) + 4 * kGuard + offset * sizeof(T), kCanary);
     const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data()) + kGuard;
     begin_ = kGuard + (kGuard - address % kGuard) % kGuard + offset * sizeof(T);
-    std::fill(span().begin(), span().end(), fill);
+    for (T& element : span()) element = fill;
   }
 
   std::span<T> span() { return {reinterpret_cast<T*>(bytes_.data() + begin_), count_}; }

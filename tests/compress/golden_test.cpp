@@ -1,0 +1,101 @@
+// The bytes of every codec, frozen: a line for each codec and family, a CRC-32C for each size. And the frame's header.
+#include "tests/compress/golden.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <iomanip>
+#include <sstream>
+
+#include "compress/randomness.hpp"
+#include "compress/wire.hpp"
+#include "kernels/base/crc32c.hpp"
+#include "tests/compress/codec_harness.hpp"
+
+namespace tw::testing {
+namespace {
+
+constexpr std::uint64_t kSizes[] = {1, 2, 31, 32, 33, 1023, 4096, 100003};
+
+std::string hex(std::uint64_t value, int digits) {
+  std::ostringstream out;
+  out << std::hex << std::setfill('0') << std::setw(digits) << value;
+  return out.str();
+}
+
+std::string golden_text(Backend backend) {
+  std::string text = "# CRC-32C of bodies: spec dtype family, then sizes";
+  for (const std::uint64_t count : kSizes) text += ' ' + std::to_string(count);
+  for (const DType dtype : kGradientTypes)
+    for (const std::string& spec : specs_under_test()) {
+      if (dtype != DType::f32 && spec != "identity") continue;  // codecs see values widened to f32
+      for (const Family family : kFamilies) {
+        text +=
+            '\n' + Compressor(spec).canonical_spec() + ' ' + tw::name_of(dtype) + ' ' + std::string(name_of(family));
+        for (const std::uint64_t count : kSizes) {
+          Coding coding(spec, make_param(count, dtype), backend);
+          text += ' ' + hex(crc32c(coding.encode(make_input(family, count, dtype))), 8);
+        }
+      }
+    }
+  return text + '\n';
+}
+
+TEST(Golden, BodiesOfTheReference) { expect_golden("bodies.txt", golden_text(Backend::reference)); }
+
+TEST(Golden, BodiesOfSimd) {
+  if (!writes_golden()) expect_golden("bodies.txt", golden_text(Backend::simd));
+}
+
+// The families themselves: else a change of theirs would look like one of the codecs.
+TEST(Golden, Inputs) {
+  std::string text;
+  for (const DType dtype : kGradientTypes)
+    for (const Family family : kFamilies) {
+      const auto x = make_input(family, 100003, dtype);
+      text += std::string(tw::name_of(dtype)) + ' ' + std::string(name_of(family)) + ' ' +
+              hex(crc32c(std::as_bytes(std::span(x))), 8) + '\n';
+    }
+  expect_golden("inputs.txt", text);
+}
+
+TEST(Golden, FrameHeader) {
+  Coding coding("bf16", make_param(2));
+  FrameLayout layout(coding.codec(), {{&coding.param(), 0, 2}});
+  Guarded<std::byte> frame(layout.max_frame_bytes());
+  const float values[] = {1.0f, -2.5f};
+  const auto body = coding.encode(values);
+  std::copy(body.begin(), body.end(), layout.body_room(frame.span(), 0).begin());
+  FrameId id;
+  id.communicator = 0x01020304;
+  id.codec = coding.codec().id();
+  id.hop = Hop::owner;
+  id.plan_hash = 0x1112131415161718;
+  id.codec_hash = 0x2122232425262728;
+  id.epoch = 0x31323334;
+  id.bucket = 0x41424344;
+  id.step = 0x5152535455565758;
+  id.chunk = 0x61626364;
+  id.source = 0x71727374;
+  const auto bytes = static_cast<std::uint32_t>(body.size());
+  seal_frame(id, layout, Checksum::crc32c, {&bytes, 1}, frame.span());
+  std::string text;
+  for (std::size_t i = 0; i < frame.span().size(); ++i)
+    text += hex(std::to_integer<std::uint64_t>(frame.span()[i]), 2) + (i % 16 == 15 ? '\n' : ' ');
+  expect_golden("frame.txt", text);
+}
+
+TEST(Golden, RandomWords) {
+  std::string text;
+  for (const Hop hop : {Hop::worker, Hop::owner})
+    for (const std::uint64_t element : {std::uint64_t{0}, std::uint64_t{5}, std::uint64_t{1} << 34}) {
+      const EncodeKey key{0x0123456789abcdef, 0x1122334455667788, 3, hop};
+      text += "hop " + std::to_string(static_cast<int>(hop)) + " element " + std::to_string(element) + ": sender " +
+              hex(sender_words(key, 7).word(element), 8) + ", shared " + hex(shared_words(key, 7).word(element), 8) +
+              '\n';
+    }
+  expect_golden("random_words.txt", text);
+}
+
+}  // namespace
+}  // namespace tw::testing
