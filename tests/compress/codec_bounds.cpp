@@ -11,7 +11,7 @@
 #include "kernels/math/bits.hpp"
 #include "kernels/math/cast.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 
 using Values = std::span<const float>;
@@ -144,4 +144,4 @@ void expect_stated_error(const Coding& coding, Values x, Values y) {
   statement->second(coding, arguments, x, y);
 }
 
-}  // namespace tw::testing
+}  // namespace tw::test

@@ -5,9 +5,9 @@
 
 #include "tests/compress/codec_harness.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 
 /// Fails the test unless `y` is within what `coding`'s codec states for the finite input `x`, a whole parameter.
 void expect_stated_error(const Coding& coding, std::span<const float> x, std::span<const float> y);
 
-}  // namespace tw::testing
+}  // namespace tw::test

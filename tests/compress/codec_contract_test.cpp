@@ -9,7 +9,7 @@
 #include "tests/compress/codec_bounds.hpp"
 #include "tests/compress/codec_harness.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 
 template <class Visit>
@@ -182,4 +182,4 @@ TEST(CodecContract, ClearsWhatItSelected) {
 }
 
 }  // namespace
-}  // namespace tw::testing
+}  // namespace tw::test

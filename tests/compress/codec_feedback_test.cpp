@@ -8,7 +8,7 @@
 #include "compress/registry.hpp"
 #include "tests/compress/codec_harness.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 
 TEST(CodecFeedback, OnePassEqualsItsSteps) {
@@ -138,4 +138,4 @@ TEST(CodecFeedback, TheCompressorTakesTheOnePass) {
 }
 
 }  // namespace
-}  // namespace tw::testing
+}  // namespace tw::test

@@ -7,7 +7,7 @@
 #include "compress/registry.hpp"
 #include "kernels/math/bits.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 
 std::vector<std::string> specs_under_test() {
   std::vector<std::string> specs;
@@ -111,4 +111,4 @@ void for_each_case(std::span<const Family> families, const std::function<void(co
         }
 }
 
-}  // namespace tw::testing
+}  // namespace tw::test

@@ -14,7 +14,7 @@
 #include "tests/support/guarded.hpp"
 #include "tests/support/inputs.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 
 /// Every row of the registry as it is by default, and further settings of some.
 std::vector<std::string> specs_under_test();
@@ -85,4 +85,4 @@ struct Case {
 /// Visits family x size x backend in f32, and the small sizes in f16 and bf16.
 void for_each_case(std::span<const Family> families, const std::function<void(const Case&)>& visit);
 
-}  // namespace tw::testing
+}  // namespace tw::test

@@ -7,7 +7,7 @@
 
 #include "tests/compress/codec_harness.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 
 EncodeKey key_of_step(std::uint64_t step, std::uint32_t rank = 3) { return {kKey.seed, step, rank, Hop::worker}; }
@@ -161,4 +161,4 @@ TEST(CodecTraits, RandomnessFollowsFromTheKey) {
 }
 
 }  // namespace
-}  // namespace tw::testing
+}  // namespace tw::test

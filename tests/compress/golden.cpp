@@ -5,7 +5,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 bool g_writes = false;
 }
@@ -30,4 +30,4 @@ void expect_golden(const std::string& file, const std::string& text) {
   EXPECT_FALSE(std::getline(now, got)) << "not in " << path << ": " << got;
 }
 
-}  // namespace tw::testing
+}  // namespace tw::test

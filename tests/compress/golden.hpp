@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace tw::testing {
+namespace tw::test {
 
 /// True when the program was started with --write-golden.
 bool writes_golden();
@@ -13,4 +13,4 @@ void set_writes_golden();
 /// Compares `text` with the committed file, or writes it. Fails the test at the first line that differs.
 void expect_golden(const std::string& file, const std::string& text);
 
-}  // namespace tw::testing
+}  // namespace tw::test

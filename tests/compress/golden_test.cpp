@@ -12,7 +12,7 @@
 #include "kernels/base/crc32c.hpp"
 #include "tests/compress/codec_harness.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 
 constexpr std::uint64_t kSizes[] = {1, 2, 31, 32, 33, 1023, 4096, 100003};
@@ -98,4 +98,4 @@ TEST(Golden, RandomWords) {
 }
 
 }  // namespace
-}  // namespace tw::testing
+}  // namespace tw::test

@@ -7,6 +7,6 @@
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   for (int i = 1; i < argc; ++i)
-    if (std::string_view(argv[i]) == "--write-golden") tw::testing::set_writes_golden();
+    if (std::string_view(argv[i]) == "--write-golden") tw::test::set_writes_golden();
   return RUN_ALL_TESTS();
 }

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace tw::testing {
+namespace tw::test {
 
 /// `count` elements whose first is aligned to 64 bytes plus `offset` elements.
 template <class T>
@@ -17,7 +17,7 @@ class Guarded {
     bytes_.assign(count * sizeof(T) + 4 * kGuard + offset * sizeof(T), kCanary);
     const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data()) + kGuard;
     begin_ = kGuard + (kGuard - address % kGuard) % kGuard + offset * sizeof(T);
-    for (T& element : span()) element = fill;
+    std::fill_n(span().data(), count_, fill);
   }
 
   std::span<T> span() { return {reinterpret_cast<T*>(bytes_.data() + begin_), count_}; }
@@ -38,4 +38,4 @@ class Guarded {
   std::size_t count_;
 };
 
-}  // namespace tw::testing
+}  // namespace tw::test

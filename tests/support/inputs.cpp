@@ -5,7 +5,7 @@
 #include "kernels/base/philox.hpp"
 #include "kernels/math/cast.hpp"
 
-namespace tw::testing {
+namespace tw::test {
 namespace {
 
 // Uniform in (0, 1) with 24 bits.
@@ -73,4 +73,4 @@ std::vector<float> make_input(Family family, std::uint64_t count, DType dtype, s
   return values;
 }
 
-}  // namespace tw::testing
+}  // namespace tw::test

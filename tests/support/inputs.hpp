@@ -9,7 +9,7 @@
 
 #include <tightwire/types.hpp>
 
-namespace tw::testing {
+namespace tw::test {
 
 enum class Family : std::uint8_t { gaussian, heavy, sparse, ties, zero, one_hot, denormal, nan, inf };
 
@@ -27,4 +27,4 @@ std::vector<std::uint64_t> sizes_under_test();
 /// `count` values, each one that `dtype` can hold. `variant` tells draws of one family apart.
 std::vector<float> make_input(Family family, std::uint64_t count, DType dtype = DType::f32, std::uint32_t variant = 0);
 
-}  // namespace tw::testing
+}  // namespace tw::test
