@@ -29,5 +29,6 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/tightwire-config-version.
 install(FILES ${PROJECT_BINARY_DIR}/tightwire-config.cmake ${PROJECT_BINARY_DIR}/tightwire-config-version.cmake
         DESTINATION ${package_dir})
 
+file(RELATIVE_PATH TW_PREFIX_FROM_PC /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/tightwire.pc.in ${PROJECT_BINARY_DIR}/tightwire.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/tightwire.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
