@@ -3,6 +3,7 @@
 #include "compress/randomness.hpp"
 #include "kernels/base/arena.hpp"
 #include "kernels/inspect.hpp"
+#include "kernels/math/bits.hpp"
 #include "kernels/math/strata.hpp"
 #include "kernels/scatter.hpp"
 
@@ -44,7 +45,8 @@ void RandomK::encode_run(const Context& context, const EncodeJob& job) const {
   Arena::Scope scratch(*context.exec.arena);
   gather(context.exec, values, {indices_of(context, extent, selected, scratch), sent});
   if (!unbiased_) return;
-  for (std::uint64_t j = 0; j < selected; ++j) sent[j] *= static_cast<float>(stratum(j, selected, extent.count).count);
+  for (std::uint64_t j = 0; j < selected; ++j)
+    sent[j] = canonical(sent[j] * static_cast<float>(stratum(j, selected, extent.count).count));
 }
 
 void RandomK::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

@@ -14,7 +14,7 @@ bool writes_golden() { return g_writes; }
 void set_writes_golden() { g_writes = true; }
 
 void expect_golden(const std::string& file, const std::string& text) {
-  const std::string path = TW_GOLDEN_DIR "/" + file;
+  const std::string path = TW_SOURCE_DIR "/" + file;
   if (writes_golden()) {
     std::ofstream(path) << text;
     return;
@@ -25,7 +25,7 @@ void expect_golden(const std::string& file, const std::string& text) {
   std::string expected, got;
   for (int line = 1; std::getline(stored, expected); ++line) {
     ASSERT_TRUE(std::getline(now, got)) << path << ':' << line << " is no longer produced";
-    ASSERT_EQ(expected, got) << path << ':' << line << ": bytes on the wire have changed";
+    ASSERT_EQ(expected, got) << path << ':' << line << ": what travels has changed";
   }
   EXPECT_FALSE(std::getline(now, got)) << "not in " << path << ": " << got;
 }

@@ -41,10 +41,10 @@ std::string golden_text(Backend backend) {
   return text + '\n';
 }
 
-TEST(Golden, BodiesOfTheReference) { expect_golden("bodies.txt", golden_text(Backend::reference)); }
+TEST(Golden, BodiesOfTheReference) { expect_golden("tests/golden/bodies.txt", golden_text(Backend::reference)); }
 
 TEST(Golden, BodiesOfSimd) {
-  if (!writes_golden()) expect_golden("bodies.txt", golden_text(Backend::simd));
+  if (!writes_golden()) expect_golden("tests/golden/bodies.txt", golden_text(Backend::simd));
 }
 
 // The families themselves: else a change of theirs would look like one of the codecs.
@@ -56,7 +56,7 @@ TEST(Golden, Inputs) {
       text += std::string(tw::name_of(dtype)) + ' ' + std::string(name_of(family)) + ' ' +
               hex(crc32c(std::as_bytes(std::span(x))), 8) + '\n';
     }
-  expect_golden("inputs.txt", text);
+  expect_golden("tests/golden/inputs.txt", text);
 }
 
 TEST(Golden, FrameHeader) {
@@ -82,7 +82,24 @@ TEST(Golden, FrameHeader) {
   std::string text;
   for (std::size_t i = 0; i < frame.span().size(); ++i)
     text += hex(std::to_integer<std::uint64_t>(frame.span()[i]), 2) + (i % 16 == 15 ? '\n' : ' ');
-  expect_golden("frame.txt", text);
+  expect_golden("tests/golden/frame.txt", text);
+}
+
+// What every codec sends, in bytes: nobody makes a payload larger unseen.
+TEST(Golden, PayloadBytes) {
+  std::string text = "codec,elements,dtype,body_bytes,bits_per_element\n";
+  for (const std::string& spec : specs_under_test())
+    for (const std::uint64_t count : {std::uint64_t{1000}, std::uint64_t{1} << 20})
+      for (const DType dtype : {DType::f32, DType::f16}) {
+        const Param param = make_param(count, dtype);
+        const Compressor compressor(spec);
+        const std::size_t bytes = compressor.codec().max_bytes({&param, 0, count});
+        std::ostringstream row;
+        row << '"' << compressor.canonical_spec() << "\"," << count << ',' << tw::name_of(dtype) << ',' << bytes << ','
+            << static_cast<double>(bytes) * 8 / static_cast<double>(count) << '\n';
+        text += row.str();
+      }
+  expect_golden("bench/ratios.csv", text);
 }
 
 TEST(Golden, RandomWords) {
@@ -94,7 +111,7 @@ TEST(Golden, RandomWords) {
               hex(sender_words(key, 7).word(element), 8) + ", shared " + hex(shared_words(key, 7).word(element), 8) +
               '\n';
     }
-  expect_golden("random_words.txt", text);
+  expect_golden("tests/golden/random_words.txt", text);
 }
 
 }  // namespace
