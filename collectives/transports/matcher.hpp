@@ -39,6 +39,8 @@ class Inbound {
   /// Where its bytes go, all of them: the receive's room, or memory of its own. Ask again before each write: a receive
   /// may be cancelled in between, and what it had got is then of no use to anybody.
   std::span<std::byte> target();
+  /// True while it goes to a receive of `group`.
+  bool goes_to(const PendingGroup& group) const { return group_.lock().get() == &group; }
 
  private:
   friend class Matcher;
@@ -65,6 +67,8 @@ class Matcher {
   /// All of it is in its target.
   void finish(Inbound& message);
 
+  /// True if a message of `peer` with this tag would find a receive posted.
+  bool expects(std::uint32_t peer, Tag tag) const;
   /// True while a receive from `peer` waits for a message that has not begun to arrive.
   bool waits_for(std::uint32_t peer);
 

@@ -6,6 +6,7 @@
 #include "collectives/transports/loopback.hpp"
 #include "collectives/transports/rate_limited.hpp"
 #include "collectives/transports/tcp.hpp"
+#include "collectives/transports/ucx/ucx.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw {
@@ -17,6 +18,7 @@ std::span<const TransportRow> transport_table() {
       {"faulty", "harms what passes to inner=(...), by a seed", [] { return std::string(); }, connect_faulty},
       {"rate_limited", "inner=(...) behind a link of gbit=...", [] { return std::string(); }, connect_rate_limited},
       {"tcp", "one socket between every two ranks", [] { return std::string(); }, connect_tcp},
+      {"ucx", "shared memory inside a host, TCP or RDMA between hosts", ucx_unavailable, connect_ucx},
   };
   return table;
 }

@@ -1,6 +1,7 @@
 #include "tests/collectives/transport_contract.hpp"
 
 #include <algorithm>
+#include <barrier>
 #include <thread>
 
 #include <tightwire/error.hpp>
@@ -9,9 +10,17 @@ namespace tw::test {
 
 void TransportContract::run(std::uint32_t ranks, const std::function<void(Transport&, Speaker&)>& body) const {
   auto transports = connect(ranks);
+  std::barrier through(ranks);
   on_ranks(ranks, [&](std::uint32_t rank) {
-    Speaker speaker(*transports[rank]);
-    body(*transports[rank], speaker);
+    try {
+      Speaker speaker(*transports[rank]);
+      body(*transports[rank], speaker);
+    } catch (...) {
+      through.arrive_and_drop();
+      throw;
+    }
+    through.arrive_and_wait();
+    transports[rank].reset();  // on its own thread: some wait until the others confirm what was sent
   });
 }
 

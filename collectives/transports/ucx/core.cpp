@@ -1,0 +1,203 @@
+#include "collectives/transports/ucx/core.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "kernels/base/check.hpp"
+
+namespace tw::ucx {
+namespace {
+
+constexpr double kSettleSeconds = 1.0;  // for a peer to finish a message whose receive was cancelled
+
+}  // namespace
+
+Core::Core(std::uint32_t rank, std::uint32_t ranks, std::uint64_t job)
+    : rank_(rank), job_(job), inbox_(ranks, journal_), liveness_(rank, ranks, Liveness::Clock::now()), links_(ranks) {}
+
+Core::~Core() {
+  leave();
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer) inbox_.forget(peer);
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer) cut(peer);
+}
+
+std::vector<std::byte> Core::open(Path path, const std::string& interface) {
+  auto& fabric = fabrics_[static_cast<std::size_t>(path)];
+  fabric = std::make_unique<Fabric>(path, interface);
+  fabric->handle(MessageId::data, on_data, this);
+  fabric->handle(MessageId::control, on_control, this);
+  sleeper_.watch(fabric->event_fd());
+  return fabric->address();
+}
+
+void Core::link(std::uint32_t peer, Path path, std::span<const std::byte> address) {
+  Link& link = links_[peer];
+  link.fabric = fabrics_[static_cast<std::size_t>(path)].get();
+  link.endpoint = link.fabric->connect(address, {on_broken, this});
+}
+
+std::shared_ptr<PendingGroup> Core::post(std::span<const Op> ops) {
+  journal_.raise();
+  auto group = std::make_shared<PendingGroup>(ops.size());
+  try {
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      const Op& op = ops[i];
+      if (op.kind == Op::Kind::receive)
+        inbox_.post(op, group, i);
+      else if (op.peer == rank_)
+        own_.push_back({op.tag, op.bytes, group, i});
+      else
+        send(op, group, i);
+    }
+  } catch (...) {
+    journal_.fail(Failure::current());
+    throw;
+  }
+  return group;
+}
+
+void Core::send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+  Link& link = links_[op.peer];
+  Sending& sending = new_sending(op.peer);
+  sending.data = {job_, static_cast<std::uint64_t>(op.tag), op.bytes.size(), link.sent++, rank_, 0};
+  sending.group = group;
+  sending.op = index;
+  ++link.sends_under_way;
+  start(sending, MessageId::data, std::as_bytes(std::span(&sending.data, 1)), op.bytes);
+}
+
+Core::Sending& Core::new_sending(std::uint32_t peer) {
+  if (free_sendings_.empty()) free_sendings_.push_back(&sendings_.emplace_back());
+  Sending& sending = *free_sendings_.back();
+  free_sendings_.pop_back();
+  sending.core = this;
+  sending.peer = peer;
+  return sending;
+}
+
+void Core::start(Sending& sending, MessageId id, std::span<const std::byte> header, std::span<const std::byte> bytes) {
+  ucp_request_param_t params{};
+  params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
+  params.cb.send = on_sent;
+  params.user_data = &sending;
+  params.memory_type = UCS_MEMORY_TYPE_HOST;
+  liveness_.sent(sending.peer, Liveness::Clock::now());
+  const ucp_ep_h endpoint = links_[sending.peer].endpoint;
+  if (endpoint == nullptr) return sent(sending, UCS_ERR_CONNECTION_RESET);
+  const ucs_status_ptr_t request = ucp_am_send_nbx(endpoint, static_cast<unsigned>(id), header.data(), header.size(),
+                                                   bytes.data(), bytes.size(), &params);
+  if (!UCS_PTR_IS_PTR(request)) sent(sending, UCS_PTR_STATUS(request));
+}
+
+void Core::on_sent(void* request, ucs_status_t status, void* argument) {
+  Sending& sending = *static_cast<Sending*>(argument);
+  sending.core->sent(sending, status);
+  ucp_request_free(request);
+}
+
+void Core::sent(Sending& sending, ucs_status_t status) {
+  Link& link = links_[sending.peer];
+  if (const auto group = std::exchange(sending.group, nullptr)) {
+    if (status == UCS_OK) {
+      group->complete(sending.op, 0);
+      ++journal_.completions;
+    } else {
+      lose(sending.peer, ucs_status_string(status));
+    }
+    --link.sends_under_way;
+  } else {
+    --controls_under_way_;
+    if (sending.control.kind == ControlKind::heartbeat) link.heartbeat_under_way = false;
+  }
+  free_sendings_.push_back(&sending);
+}
+
+void Core::progress(Deadline until) {
+  journal_.raise();
+  const std::uint64_t completions = journal_.completions;
+  for (;;) {
+    run_workers();
+    journal_.raise();
+    if (journal_.completions != completions || sleeper_.woken() || until.passed()) return;
+    sleep(until);
+  }
+}
+
+void Core::run_workers() {
+  deliver_own();
+  const std::vector<std::uint32_t> ended = sleeper_.ended();
+  const std::uint64_t completions = journal_.completions;
+  for (const auto& fabric : fabrics_) {
+    if (fabric == nullptr) continue;
+    // What came before the end of a process is heard first: it may have left in good order.
+    while (fabric->progress() != 0 && (journal_.completions == completions || !ended.empty())) {
+    }
+  }
+  for (const std::uint32_t peer : ended) lose(peer, "its process has ended");
+  note_leavers();
+  liveness_.looked(Liveness::Clock::now());
+  send_heartbeats();
+}
+
+void Core::deliver_own() {
+  for (const OwnMessage& message : std::exchange(own_, {})) {
+    try {
+      inbox_.deliver_own(rank_, message.tag, message.bytes);
+    } catch (...) {
+      return journal_.fail(Failure::current());
+    }
+    message.group->complete(message.op, 0);
+    ++journal_.completions;
+  }
+}
+
+void Core::sleep(Deadline until) {
+  for (const auto& fabric : fabrics_)
+    if (fabric != nullptr && !fabric->arm()) return;
+  sleeper_.sleep(std::min(until, Deadline(liveness_.next_due())));
+}
+
+ucs_status_t Core::on_data(void* argument, const void* header, std::size_t header_bytes, void* data, std::size_t bytes,
+                           const ucp_am_recv_param_t* how) {
+  Core& core = *static_cast<Core*>(argument);
+  DataHeader message;
+  if (header_bytes != sizeof message) return UCS_OK;
+  std::memcpy(&message, header, sizeof message);
+  if (message.job != core.job_ || message.source >= core.ranks() || message.source == core.rank_) return UCS_OK;
+  core.liveness_.heard(message.source, Liveness::Clock::now());
+  try {
+    TW_CHECK(message.bytes == bytes, WireError, "rank ", message.source, " announced ", message.bytes,
+             " bytes and sent ", bytes);
+    return core.inbox_.arrived(*core.links_[message.source].fabric, message, data, *how);
+  } catch (...) {
+    core.journal_.fail(Failure::current());
+    return (how->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0 ? UCS_INPROGRESS : UCS_OK;
+  }
+}
+
+void Core::cut(std::uint32_t peer) {
+  Link& link = links_[peer];
+  if (link.fabric == nullptr || link.fabric->path() == Path::host) return;
+  if (const ucp_ep_h endpoint = std::exchange(link.endpoint, nullptr)) link.fabric->cut(endpoint);
+}
+
+void Core::settle(const PendingGroup& group) noexcept {
+  try {
+    const bool patient = !journal_.failure && !aborted_;
+    run_until([&] { return inbox_.fetch_into(group) == nullptr; }, Deadline::in(patient ? kSettleSeconds : 0));
+    while (const Inbox::Fetch* fetch = inbox_.fetch_into(group)) {
+      Fabric& fabric = *fetch->fabric;
+      const std::uint32_t peer = fetch->peer;
+      journal_.fail(PeerError(
+          peer, detail::concat("rank ", peer, " did not finish a message that rank ", rank_, " stopped waiting for")));
+      cut(peer);
+      if (inbox_.fetch_into(group) != nullptr) fabric.silence();
+    }
+  } catch (...) {
+    for (const auto& fabric : fabrics_)
+      if (fabric != nullptr) fabric->silence();
+  }
+}
+
+}  // namespace tw::ucx

@@ -1,0 +1,119 @@
+#include "collectives/transports/ucx/fabric.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include <tightwire/deadline.hpp>
+
+#include "collectives/transports/ucx/settings.hpp"
+#include "collectives/transports/ucx/status.hpp"
+
+namespace tw::ucx {
+namespace {
+
+constexpr double kCutSeconds = 0.5;  // only UCX itself has to act
+
+ucp_context_h new_context(Path path, const std::string& interface) {
+  const Settings config = settings_for(path, interface);
+  ucp_params_t params{};
+  params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
+  params.features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
+  params.mt_workers_shared = 0;
+  ucp_context_h context = nullptr;
+  const ucs_status_t status = ucp_init(&params, config.get(), &context);
+  TW_CHECK(status == UCS_OK, SystemError, "UCX cannot start ",
+           path == Path::host ? "in shared memory" : "on the network",
+           interface.empty() ? "" : " interface " + interface, ": ", ucs_status_string(status),
+           "; 'ucx_info -d' lists what it can use here");
+  return context;
+}
+
+ucp_worker_h new_worker(ucp_context_h context) {
+  ucp_worker_params_t params{};
+  params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
+  params.thread_mode = UCS_THREAD_MODE_SERIALIZED;  // made by one thread, used by the communicator's
+  ucp_worker_h worker = nullptr;
+  TW_UCX(ucp_worker_create(context, &params, &worker));
+  return worker;
+}
+
+}  // namespace
+
+Fabric::Fabric(Path path, const std::string& interface)
+    : path_(path), context_(new_context(path, interface)), worker_(new_worker(context_.get())) {}
+
+Fabric::~Fabric() = default;
+
+int Fabric::event_fd() const {
+  int fd = -1;
+  TW_UCX(ucp_worker_get_efd(worker_.get(), &fd));
+  return fd;
+}
+
+std::vector<std::byte> Fabric::address() const {
+  ucp_address_t* address = nullptr;
+  std::size_t bytes = 0;
+  TW_UCX(ucp_worker_get_address(worker_.get(), &address, &bytes));
+  const auto* first = reinterpret_cast<const std::byte*>(address);
+  std::vector<std::byte> copy(first, first + bytes);
+  ucp_worker_release_address(worker_.get(), address);
+  return copy;
+}
+
+void Fabric::handle(MessageId id, ucp_am_recv_callback_t callback, void* argument) {
+  ucp_am_handler_param_t params{};
+  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                      UCP_AM_HANDLER_PARAM_FIELD_ARG;
+  params.id = static_cast<unsigned>(id);
+  params.flags = UCP_AM_FLAG_WHOLE_MSG;
+  params.cb = callback;
+  params.arg = argument;
+  TW_UCX(ucp_worker_set_am_recv_handler(worker_.get(), &params));
+}
+
+ucp_ep_h Fabric::connect(std::span<const std::byte> address, ucp_err_handler_t on_error) {
+  ucp_ep_params_t params{};
+  params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
+                      UCP_EP_PARAM_FIELD_ERR_HANDLER | UCP_EP_PARAM_FIELD_FLAGS;
+  params.address = reinterpret_cast<const ucp_address_t*>(address.data());
+  params.err_mode = path_ == Path::host ? UCP_ERR_HANDLING_MODE_NONE : UCP_ERR_HANDLING_MODE_PEER;
+  params.err_handler = on_error;
+  ucp_ep_h endpoint = nullptr;
+  TW_UCX(ucp_ep_create(worker_.get(), &params, &endpoint));
+  return endpoint;
+}
+
+void Fabric::cut(ucp_ep_h endpoint) {
+  ucp_request_param_t params{};
+  params.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
+  params.flags = UCP_EP_CLOSE_FLAG_FORCE;
+  finish(ucp_ep_close_nbx(endpoint, &params), kCutSeconds);
+  while (progress() != 0) {  // it may have put off some of it
+  }
+}
+
+void Fabric::flush(double seconds) {
+  const ucp_request_param_t params{};
+  if (!silenced_) finish(ucp_worker_flush_nbx(worker_.get(), &params), seconds);
+}
+
+// Makes progress until the request is complete, or so many seconds are over.
+void Fabric::finish(ucs_status_ptr_t request, double seconds) {
+  if (!UCS_PTR_IS_PTR(request)) return;
+  const Deadline until = Deadline::in(seconds);
+  while (ucp_request_check_status(request) == UCS_INPROGRESS && !silenced_ && !until.passed()) {
+    if (progress() != 0 || !arm()) continue;
+    pollfd fd{event_fd(), POLLIN, 0};
+    poll(&fd, 1, static_cast<int>(until.left() * 1000) + 1);
+  }
+  ucp_request_free(request);
+}
+
+std::string ucx_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  ucp_get_version(&major, &minor, &release);
+  return detail::concat(major, ".", minor, ".", release);
+}
+
+}  // namespace tw::ucx

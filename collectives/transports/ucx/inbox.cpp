@@ -1,0 +1,157 @@
+#include "collectives/transports/ucx/inbox.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/base/check.hpp"
+
+namespace tw::ucx {
+namespace {
+
+constexpr std::size_t kKeptBytes = std::size_t{1} << 30;
+
+}  // namespace
+
+Inbox::Inbox(std::uint32_t ranks, Journal& journal) : journal_(journal), matcher_(ranks, kKeptBytes), peers_(ranks) {}
+
+void Inbox::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+  matcher_.post(receive, group, index);
+  if (!matcher_.expects(receive.peer, receive.tag)) return;
+  auto& announced = peers_[receive.peer].announced;
+  const auto message =
+      std::find_if(announced.begin(), announced.end(), [&](const Announced& a) { return a.tag == receive.tag; });
+  if (message == announced.end()) return;
+  const Announced taken = *message;
+  announced.erase(message);
+  fetch(receive.peer, taken);
+}
+
+void Inbox::deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes) { take_small(rank, tag, bytes); }
+
+ucs_status_t Inbox::arrived(Fabric& fabric, const DataHeader& header, void* data, const ucp_am_recv_param_t& how) {
+  const bool rendezvous = (how.recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0;
+  const std::span<const std::byte> bytes(static_cast<const std::byte*>(data), rendezvous ? 0 : header.bytes);
+  Peer& peer = peers_[header.source];
+  if (header.sequence != peer.next) {
+    TW_CHECK(header.sequence > peer.next, WireError, "rank ", header.source, " sent message ", header.sequence,
+             " twice");
+    peer.early.emplace(header.sequence, Early{&fabric, header, rendezvous ? data : nullptr,
+                                              std::vector<std::byte>(bytes.begin(), bytes.end())});
+  } else {
+    ++peer.next;
+    if (rendezvous)
+      take_announced(header.source, {&fabric, Tag{header.tag}, header.bytes, data});
+    else
+      take_small(header.source, Tag{header.tag}, bytes);
+    take_early(header.source);
+  }
+  return rendezvous ? UCS_INPROGRESS : UCS_OK;
+}
+
+void Inbox::take_early(std::uint32_t rank) {
+  Peer& peer = peers_[rank];
+  for (auto next = peer.early.find(peer.next); next != peer.early.end(); next = peer.early.find(peer.next)) {
+    const Early early = std::move(next->second);
+    peer.early.erase(next);
+    ++peer.next;
+    const Tag tag{early.header.tag};
+    if (early.descriptor != nullptr)
+      take_announced(rank, {early.fabric, tag, early.header.bytes, early.descriptor});
+    else
+      take_small(rank, tag, early.data);
+  }
+}
+
+void Inbox::take_small(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes) {
+  fetch_all_announced(peer, tag);
+  const auto inbound = matcher_.begin(peer, tag, bytes.size());
+  if (!bytes.empty()) std::memcpy(inbound->target().data(), bytes.data(), bytes.size());
+  matcher_.finish(*inbound);
+  ++journal_.completions;
+}
+
+void Inbox::take_announced(std::uint32_t peer, const Announced& message) {
+  auto& announced = peers_[peer].announced;
+  const bool behind_another =
+      std::any_of(announced.begin(), announced.end(), [&](const Announced& a) { return a.tag == message.tag; });
+  if (!behind_another && matcher_.expects(peer, message.tag))
+    fetch(peer, message);
+  else
+    announced.push_back(message);
+}
+
+// A small message of the same tag must not overtake large ones: these are fetched into memory of their own.
+void Inbox::fetch_all_announced(std::uint32_t peer, Tag tag) {
+  auto& announced = peers_[peer].announced;
+  for (std::size_t i = 0; i < announced.size();) {
+    if (announced[i].tag != tag) {
+      ++i;
+      continue;
+    }
+    const Announced taken = announced[i];
+    announced.erase(announced.begin() + static_cast<std::ptrdiff_t>(i));
+    fetch(peer, taken);
+  }
+}
+
+void Inbox::fetch(std::uint32_t peer, const Announced& message) {
+  std::shared_ptr<Inbound> inbound;
+  try {
+    inbound = matcher_.begin(peer, message.tag, message.bytes);
+  } catch (...) {
+    peers_[peer].announced.push_back(message);  // refused: the transport is at its end, and forgets it then
+    throw;
+  }
+  const std::span<std::byte> target = inbound->target();
+  fetches_.push_back(std::make_unique<Fetch>(Fetch{this, fetches_.end(), message.fabric, peer, std::move(inbound)}));
+  Fetch& fetch = *fetches_.back();
+  fetch.self = std::prev(fetches_.end());
+  ucp_request_param_t params{};
+  params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
+  params.cb.recv_am = on_fetched;
+  params.user_data = &fetch;
+  params.memory_type = UCS_MEMORY_TYPE_HOST;
+  const ucs_status_ptr_t request =
+      ucp_am_recv_data_nbx(message.fabric->worker(), message.descriptor, target.data(), target.size(), &params);
+  if (!UCS_PTR_IS_PTR(request)) finish(fetch, UCS_PTR_STATUS(request));
+}
+
+void Inbox::on_fetched(void* request, ucs_status_t status, std::size_t, void* argument) {
+  Fetch& fetch = *static_cast<Fetch*>(argument);
+  Inbox& inbox = *fetch.inbox;
+  try {
+    inbox.finish(fetch, status);
+  } catch (...) {
+    inbox.journal_.fail(Failure::current());
+  }
+  ucp_request_free(request);
+}
+
+void Inbox::finish(Fetch& fetch, ucs_status_t status) {
+  const std::unique_ptr<Fetch> owned = std::move(*fetch.self);
+  fetches_.erase(owned->self);
+  if (status != UCS_OK)
+    throw PeerError(owned->peer, detail::concat("a message of ", owned->inbound->bytes(), " bytes from rank ",
+                                                owned->peer, " broke off: UCX: ", ucs_status_string(status)));
+  matcher_.finish(*owned->inbound);
+  ++journal_.completions;
+}
+
+const Inbox::Fetch* Inbox::fetch_into(const PendingGroup& group) const {
+  const auto found = std::find_if(fetches_.begin(), fetches_.end(), [&](const auto& fetch) {
+    return !fetch->fabric->silenced() && fetch->inbound->goes_to(group);
+  });
+  return found == fetches_.end() ? nullptr : found->get();
+}
+
+bool Inbox::fetches_from(std::uint32_t peer) const {
+  return std::any_of(fetches_.begin(), fetches_.end(), [&](const auto& fetch) { return fetch->peer == peer; });
+}
+
+void Inbox::forget(std::uint32_t peer) {
+  for (const Announced& message : peers_[peer].announced)
+    ucp_am_data_release(message.fabric->worker(), message.descriptor);
+  peers_[peer].announced.clear();
+}
+
+}  // namespace tw::ucx

@@ -1,0 +1,89 @@
+// Arriving data messages: puts them in order, pairs them with receives, and has large ones written straight into the
+// receive's room.
+//
+// A small message comes with its header and is copied once. A large one (rendezvous) only announces itself; UCX fetches
+// it when its receive is posted, without another copy, and the sender keeps it until then. Not thread safe.
+#pragma once
+
+#include <ucp/api/ucp.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "collectives/transports/matcher.hpp"
+#include "collectives/transports/ucx/fabric.hpp"
+#include "collectives/transports/ucx/journal.hpp"
+#include "collectives/transports/ucx/protocol.hpp"
+
+namespace tw::ucx {
+
+class Inbox {
+ public:
+  Inbox(std::uint32_t ranks, Journal& journal);
+
+  /// Op `index` of `group` is this receive.
+  void post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index);
+  /// A message of this rank to itself.
+  void deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes);
+  /// UCX's callback for data. `data` is the message, or its announcement. Gives UCX's answer: who owns `data` now.
+  ucs_status_t arrived(Fabric& fabric, const DataHeader& header, void* data, const ucp_am_recv_param_t& how);
+
+  /// True while a receive from `peer` waits for a message that has not arrived or been announced.
+  bool waits_for(std::uint32_t peer) { return matcher_.waits_for(peer); }
+  /// Data messages that came from `peer`, in order and without a gap.
+  std::uint64_t received(std::uint32_t peer) const { return peers_[peer].next; }
+
+  /// A message that UCX is writing into the room of a receive.
+  struct Fetch {
+    Inbox* inbox;
+    std::list<std::unique_ptr<Fetch>>::iterator self;
+    Fabric* fabric;
+    std::uint32_t peer;
+    std::shared_ptr<Inbound> inbound;
+  };
+  /// One that goes into a receive of `group` and may still be written; null if there is none.
+  const Fetch* fetch_into(const PendingGroup& group) const;
+  bool fetches_from(std::uint32_t peer) const;
+  /// `peer` has left: what it announced cannot be fetched any more.
+  void forget(std::uint32_t peer);
+
+ private:
+  // A large message that waits for its receive.
+  struct Announced {
+    Fabric* fabric;
+    Tag tag;
+    std::size_t bytes;
+    void* descriptor;
+  };
+  // A message that overtook others.
+  struct Early {
+    Fabric* fabric;
+    DataHeader header;
+    void* descriptor;             // of a rendezvous
+    std::vector<std::byte> data;  // otherwise
+  };
+  struct Peer {
+    std::uint64_t next = 0;  // sequence number of the next message in order
+    std::map<std::uint64_t, Early> early;
+    std::vector<Announced> announced;  // in order
+  };
+
+  void take_small(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes);
+  void take_announced(std::uint32_t peer, const Announced& message);
+  void take_early(std::uint32_t peer);
+  void fetch(std::uint32_t peer, const Announced& message);
+  void fetch_all_announced(std::uint32_t peer, Tag tag);
+  void finish(Fetch& fetch, ucs_status_t status);
+  static void on_fetched(void* request, ucs_status_t status, std::size_t bytes, void* argument);
+
+  Journal& journal_;
+  Matcher matcher_;
+  std::vector<Peer> peers_;
+  std::list<std::unique_ptr<Fetch>> fetches_;
+};
+
+}  // namespace tw::ucx

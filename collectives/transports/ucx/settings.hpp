@@ -1,0 +1,22 @@
+// UCX's configuration of one path: the user's settings (environment, ucx.conf), narrowed.
+#pragma once
+
+#include <ucp/api/ucp.h>
+
+#include <string>
+
+#include "collectives/transports/ucx/fabric.hpp"
+#include "kernels/base/handle.hpp"
+
+namespace tw::ucx {
+
+using Settings = UniqueHandle<ucp_config_t*, ucp_config_release>;
+
+/// Throws UsageError where the user's settings leave no path.
+Settings settings_for(Path path, const std::string& interface);
+
+/// UCX_TLS for the network: `tls` without shared memory, which UCX would prefer between namespaces of one machine.
+/// Empty if nothing is left.
+std::string without_shared_memory(const std::string& tls);
+
+}  // namespace tw::ucx
