@@ -34,11 +34,18 @@ Widen widen;
 CopyValues copy_values;
 BlendValues blend_values;
 }  // namespace reference
+namespace simd {
+Narrow narrow;
+NarrowFeedback narrow_feedback;
+Widen widen;
+CopyValues copy_values;
+BlendValues blend_values;
+}  // namespace simd
 
-inline constexpr Kernel<Narrow> narrow{reference::narrow, reference::narrow};
-inline constexpr Kernel<NarrowFeedback> narrow_feedback{reference::narrow_feedback, reference::narrow_feedback};
-inline constexpr Kernel<Widen> widen{reference::widen, reference::widen};
-inline constexpr Kernel<CopyValues> copy_values{reference::copy_values, reference::copy_values};
-inline constexpr Kernel<BlendValues> blend_values{reference::blend_values, reference::blend_values};
+inline constexpr Kernel<Narrow> narrow{reference::narrow, simd::narrow};
+inline constexpr Kernel<NarrowFeedback> narrow_feedback{reference::narrow_feedback, simd::narrow_feedback};
+inline constexpr Kernel<Widen> widen{reference::widen, simd::widen};
+inline constexpr Kernel<CopyValues> copy_values{reference::copy_values, simd::copy_values};
+inline constexpr Kernel<BlendValues> blend_values{reference::blend_values, simd::blend_values};
 
 }  // namespace tw

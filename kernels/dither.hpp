@@ -51,10 +51,15 @@ EncodeDithered encode_dithered;
 EncodeDitheredFeedback encode_dithered_feedback;
 DecodeDithered decode_dithered;
 }  // namespace reference
+namespace simd {
+EncodeDithered encode_dithered;
+EncodeDitheredFeedback encode_dithered_feedback;
+DecodeDithered decode_dithered;
+}  // namespace simd
 
-inline constexpr Kernel<EncodeDithered> encode_dithered{reference::encode_dithered, reference::encode_dithered};
+inline constexpr Kernel<EncodeDithered> encode_dithered{reference::encode_dithered, simd::encode_dithered};
 inline constexpr Kernel<EncodeDitheredFeedback> encode_dithered_feedback{reference::encode_dithered_feedback,
-                                                                         reference::encode_dithered_feedback};
-inline constexpr Kernel<DecodeDithered> decode_dithered{reference::decode_dithered, reference::decode_dithered};
+                                                                         simd::encode_dithered_feedback};
+inline constexpr Kernel<DecodeDithered> decode_dithered{reference::decode_dithered, simd::decode_dithered};
 
 }  // namespace tw

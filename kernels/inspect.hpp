@@ -12,7 +12,10 @@ using Inspect = void(const Exec&, std::span<const float> values);
 namespace reference {
 Inspect inspect;
 }
+namespace simd {
+Inspect inspect;
+}
 
-inline constexpr Kernel<Inspect> inspect{reference::inspect, reference::inspect};
+inline constexpr Kernel<Inspect> inspect{reference::inspect, simd::inspect};
 
 }  // namespace tw

@@ -26,7 +26,10 @@ using SampleStrata = void(const Exec&, SampledRun, std::span<std::uint32_t> indi
 namespace reference {
 SampleStrata sample_strata;
 }
+namespace simd {
+SampleStrata sample_strata;
+}
 
-inline constexpr Kernel<SampleStrata> sample_strata{reference::sample_strata, reference::sample_strata};
+inline constexpr Kernel<SampleStrata> sample_strata{reference::sample_strata, simd::sample_strata};
 
 }  // namespace tw

@@ -24,9 +24,14 @@ Gather gather;
 Scatter scatter;
 ClearAt clear_at;
 }  // namespace reference
+namespace simd {
+Gather gather;
+Scatter scatter;
+ClearAt clear_at;
+}  // namespace simd
 
-inline constexpr Kernel<Gather> gather{reference::gather, reference::gather};
-inline constexpr Kernel<Scatter> scatter{reference::scatter, reference::scatter};
-inline constexpr Kernel<ClearAt> clear_at{reference::clear_at, reference::clear_at};
+inline constexpr Kernel<Gather> gather{reference::gather, simd::gather};
+inline constexpr Kernel<Scatter> scatter{reference::scatter, simd::scatter};
+inline constexpr Kernel<ClearAt> clear_at{reference::clear_at, simd::clear_at};
 
 }  // namespace tw

@@ -30,9 +30,13 @@ namespace reference {
 SelectLargest select_largest;
 SelectLargestFeedback select_largest_feedback;
 }  // namespace reference
+namespace simd {
+SelectLargest select_largest;
+SelectLargestFeedback select_largest_feedback;
+}  // namespace simd
 
-inline constexpr Kernel<SelectLargest> select_largest{reference::select_largest, reference::select_largest};
+inline constexpr Kernel<SelectLargest> select_largest{reference::select_largest, simd::select_largest};
 inline constexpr Kernel<SelectLargestFeedback> select_largest_feedback{reference::select_largest_feedback,
-                                                                       reference::select_largest_feedback};
+                                                                       simd::select_largest_feedback};
 
 }  // namespace tw

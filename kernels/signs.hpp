@@ -36,10 +36,15 @@ EncodeSigns encode_signs;
 EncodeSignsFeedback encode_signs_feedback;
 DecodeSigns decode_signs;
 }  // namespace reference
+namespace simd {
+EncodeSigns encode_signs;
+EncodeSignsFeedback encode_signs_feedback;
+DecodeSigns decode_signs;
+}  // namespace simd
 
-inline constexpr Kernel<EncodeSigns> encode_signs{reference::encode_signs, reference::encode_signs};
+inline constexpr Kernel<EncodeSigns> encode_signs{reference::encode_signs, simd::encode_signs};
 inline constexpr Kernel<EncodeSignsFeedback> encode_signs_feedback{reference::encode_signs_feedback,
-                                                                   reference::encode_signs_feedback};
-inline constexpr Kernel<DecodeSigns> decode_signs{reference::decode_signs, reference::decode_signs};
+                                                                   simd::encode_signs_feedback};
+inline constexpr Kernel<DecodeSigns> decode_signs{reference::decode_signs, simd::decode_signs};
 
 }  // namespace tw

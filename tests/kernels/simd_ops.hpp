@@ -1,0 +1,46 @@
+// Every op with a SIMD version, in a form that a test can run on any backend and compare.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <tightwire/exec.hpp>
+
+#include "tests/support/inputs.hpp"
+
+namespace tw::test {
+
+/// What an op is run on. Buffers begin `offset` elements behind a multiple of 64 bytes.
+struct Operands {
+  std::uint64_t count;
+  std::size_t offset;
+  std::vector<float> values;
+  std::vector<float> others;  ///< a residual, or what is there already
+};
+
+/// What came out: bytes that must be equal, floats that must be equal or both NaN, findings, canaries.
+struct Outcome {
+  std::vector<std::byte> bytes;
+  std::vector<float> floats;
+  std::uint32_t status = 0;
+  bool intact = true;
+};
+
+struct SimdOp {
+  std::string name;
+  std::function<Outcome(Exec exec, const Operands&)> run;
+};
+
+/// For failures.
+inline void PrintTo(const SimdOp& op, std::ostream* out) { *out << op.name; }
+
+std::vector<SimdOp> simd_ops();
+
+/// Empty where both are the same, else what differs first.
+std::string difference(const Outcome& expected, const Outcome& actual);
+
+}  // namespace tw::test
