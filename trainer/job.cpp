@@ -8,6 +8,7 @@
 
 #include <tightwire/connect.hpp>
 
+#include "kernels/base/check.hpp"
 #include "trainer/dataset.hpp"
 #include "trainer/model.hpp"
 #include "trainer/trainer.hpp"
@@ -64,12 +65,46 @@ Summary train_threads(const TrainOptions& options, std::uint32_t ranks, std::ost
   return outcomes.take();
 }
 
+// Ranks of other processes cannot be reached over these.
+bool in_one_process(const std::string& transport) { return transport.find("loopback") != std::string::npos; }
+
+// What the environment and --rank say; --ranks alone may only agree with a launcher.
+LaunchInfo launch_of(const TrainOptions& options, const LaunchInfo::Lookup& lookup) {
+  LaunchInfo::Flags flags;
+  if (options.rank) flags.rank = options.rank, flags.ranks = options.ranks;
+  LaunchInfo launch = LaunchInfo::from(lookup, flags);
+  TW_CHECK(launch.launcher == "none" || !options.ranks || launch.ranks == *options.ranks, UsageError, "--ranks is ",
+           *options.ranks, ", but ", launch.launcher, " started ", launch.ranks);
+  return launch;
+}
+
 }  // namespace
 
-Summary run_job(const TrainOptions& asked, std::ostream& told) {
+JobPlan plan_job(const TrainOptions& options, const LaunchInfo::Lookup& lookup) {
+  JobPlan plan;
+  plan.launch = launch_of(options, lookup);
+  const bool launched = plan.launch.launcher != "none";
+  const bool alone = !launched && options.lab.empty();
+  plan.transport = options.transport != "auto" ? options.transport : alone ? "loopback" : "tcp";
+  plan.ranks = launched ? plan.launch.ranks : options.ranks.value_or(1);
+  if (in_one_process(plan.transport)) {
+    TW_CHECK(!launched && options.lab.empty(), UsageError, "transport ", plan.transport,
+             " joins threads of one process, but the ranks are processes: ",
+             launched ? plan.launch.launcher + " started them" : std::string("--lab was given"));
+    plan.part = Part::threads;
+  } else {
+    plan.part = launched ? Part::rank : Part::launcher;
+  }
+  return plan;
+}
+
+Summary run_job(const TrainOptions& asked, const JobPlan& plan, std::ostream& told) {
   TrainOptions options = asked;
-  if (options.transport == "auto") options.transport = "loopback";
-  return train_threads(options, options.ranks.value_or(1), told);
+  options.transport = plan.transport;
+  if (plan.part == Part::threads) return train_threads(options, plan.ranks, told);
+  const Dataset dataset = load_dataset(options.dataset, options.data_dir);
+  TransportPtr transport = connect(plan.launch, {options.transport, options.interface, options.deadline_seconds});
+  return train_rank(options, dataset, std::move(transport), told);
 }
 
 }  // namespace tw::trainer

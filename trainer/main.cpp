@@ -2,11 +2,17 @@
 #include <malloc.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <tightwire/error.hpp>
 
 #include "bench/files.hpp"
+#include "bench/launch.hpp"
 #include "trainer/job.hpp"
 
 namespace {
@@ -27,18 +33,36 @@ void print(const tw::trainer::Summary& s) {
   std::printf("test accuracy %.4f, parameters %s\n", s.test_accuracy, s.parameters_hash.c_str());
 }
 
-int run(int argc, char** argv) {
-  const auto parsed = tw::trainer::parse_options({argv + 1, argv + argc});
-  if (parsed.text) {
-    std::cout << *parsed.text;
+// The same command again, once a rank.
+int launch_ranks(const tw::trainer::TrainOptions& options, const tw::trainer::JobPlan& plan,
+                 std::vector<std::string> words) {
+  tw::LaunchRequest request;
+  request.ranks = plan.ranks;
+  request.lab = options.lab;
+  request.prefix = tw::SuperviseOptions::Prefix::none;
+  request.command = std::move(words);
+  request.command.insert(request.command.begin(), std::filesystem::read_symlink("/proc/self/exe"));
+  return tw::launch(request);
+}
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+int run(const std::vector<std::string>& words) {
+  const auto [options, text] = tw::trainer::parse_options(words);
+  if (text) {
+    std::cout << *text;
     return 0;
   }
+  const auto plan = tw::trainer::plan_job(options, environment_variable);
+  if (plan.part == tw::trainer::Part::launcher) return launch_ranks(options, plan, words);
   keep_memory();
-  const auto result = tw::trainer::run_job(parsed.options, std::cerr);
+  const auto result = tw::trainer::run_job(options, plan, std::cerr);
   if (result.rank != 0) return 0;
-  if (!parsed.options.quiet) print(result);
-  if (!parsed.options.summary.empty())
-    tw::write_text(parsed.options.summary, tw::trainer::summary_json(result, parsed.options));
+  if (!options.quiet) print(result);
+  if (!options.summary.empty()) tw::write_text(options.summary, tw::trainer::summary_json(result, options));
   return 0;
 }
 
@@ -46,7 +70,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return run({argv + 1, argv + argc});
   } catch (const tw::UsageError& error) {
     std::cerr << "tightwire-train: " << error.what() << '\n';
     return 2;

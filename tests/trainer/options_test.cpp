@@ -4,12 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include <tightwire/error.hpp>
 
-#include "tests/trainer/support.hpp"
-#include "trainer/job.hpp"
+#include "trainer/model.hpp"
 
 namespace tw::trainer {
 namespace {
@@ -84,38 +81,6 @@ INSTANTIATE_TEST_SUITE_P(
                     BadWords{{"--lr", "nan"}, "--lr"}, BadWords{{"--momentum", "1.5"}, "--momentum"},
                     BadWords{{"--deadline", "0"}, "--deadline"}, BadWords{{"--bucket-bytes", "0"}, "--bucket-bytes"},
                     BadWords{{"--checkpoint-every", "5"}, "--checkpoint"}, BadWords{{"--threads", "0"}, "--threads"}));
-
-TEST(Job, SaysWhichPackageBringsAMissingDataset) {
-  TrainOptions options = quick_options();
-  options.data_dir = "/nonexistent";
-  std::ostringstream told;
-  EXPECT_THAT([&] { run_job(options, told); },
-              testing::ThrowsMessage<UsageError>(HasSubstr("apt-get install dataset-fashion-mnist")));
-}
-
-TEST(Job, RefusesAnUnknownTransport) {
-  const TemporaryFolder folder;
-  write_dataset(folder.path(), small_dataset());
-  TrainOptions options = quick_options();
-  options.data_dir = folder.path();
-  options.transport = "pigeon";
-  std::ostringstream told;
-  EXPECT_THAT([&] { run_job(options, told); },
-              testing::ThrowsMessage<UsageError>(AllOf(HasSubstr("pigeon"), HasSubstr("loopback"))));
-}
-
-TEST(Job, TrainsRanksAsThreads) {
-  const TemporaryFolder folder;
-  write_dataset(folder.path(), small_dataset());
-  TrainOptions options = quick_options();
-  options.data_dir = folder.path();
-  options.ranks = 3;
-  std::ostringstream told;
-  const Summary summary = run_job(options, told);
-  EXPECT_EQ(summary.ranks, 3u);
-  EXPECT_EQ(summary.steps, 6u);
-  EXPECT_EQ(summary.transport, "loopback");
-}
 
 }  // namespace
 }  // namespace tw::trainer
