@@ -6,6 +6,7 @@
 #include "bench/commands.hpp"
 #include "bench/files.hpp"
 #include "compress/compressor.hpp"
+#include "compress/spec.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw {
@@ -75,7 +76,17 @@ class AllReduceCommand final : public Command {
     options.deadline_seconds = sweep_.connect.deadline_seconds;
     options.exec.workers = static_cast<std::uint32_t>(sweep_.conditions.threads);
     sweep_.conditions.ranks = sweep_.ranks;
-    sweep_.conditions.link = sweep_.connect.transport;
+    describe_link();
+  }
+
+  /// A rate-limited transport is a link by itself; other transports are named as what moves the bytes.
+  void describe_link() {
+    const SpecTerm term = parse_spec(sweep_.connect.transport).front();
+    sweep_.conditions.link = term.name;
+    for (const auto& [key, value, nested] : term.arguments) {
+      if (key == "gbit") sweep_.conditions.link = value + "gbit (emulated)";
+      if (key == "burst") sweep_.conditions.burst = value;
+    }
   }
 
   AllReduceRow measure(const std::string& codec, std::uint64_t count) const {

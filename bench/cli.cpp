@@ -27,6 +27,9 @@ class CliOptions final : public Options {
     last_ = app_.add_option(std::string(names), values, std::string(help));
     if (!values.empty()) last_->capture_default_str();
   }
+  void repeated(std::string_view names, std::vector<std::string>& values, std::string_view help) override {
+    last_ = app_.add_option(std::string(names), values, std::string(help))->allow_extra_args(false);
+  }
   void integer(std::string_view names, std::uint64_t& value, OptionRange range, std::string_view help) override {
     last_ = app_.add_option(std::string(names), value, std::string(help))->capture_default_str();
     if (range.low != 0 || range.high != UINT64_MAX) last_->check(CLI::Range(range.low, range.high));

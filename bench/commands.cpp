@@ -7,6 +7,7 @@ std::span<const CommandRow> command_table() {
       {"info", "what this build can do: transports, algorithms, codecs", make_info_command},
       {"bench all_reduce", "time, bandwidth, bytes and error of all-reduces", make_bench_all_reduce_command},
       {"launch", "start one local process a rank: tightwire launch -n N -- CMD", make_launch_command},
+      {"report", "results as tables, plots and a sentence: text, Markdown, HTML", make_report_command},
   };
   return table;
 }

@@ -24,6 +24,8 @@ class Options {
   virtual void text(std::string_view names, std::string& value, std::string_view help) = 0;
   /// Any number of values, after one name or several.
   virtual void texts(std::string_view names, std::vector<std::string>& values, std::string_view help) = 0;
+  /// One value after each time its name is given.
+  virtual void repeated(std::string_view names, std::vector<std::string>& values, std::string_view help) = 0;
   virtual void integer(std::string_view names, std::uint64_t& value, OptionRange range, std::string_view help) = 0;
   virtual void real(std::string_view names, double& value, std::string_view help) = 0;
   /// A number of bytes: 4096, 64K, 4M, 1G (powers of 1024).

@@ -15,12 +15,14 @@ class TextTable {
   const std::vector<std::vector<std::string>>& rows() const { return rows_; }
   const std::vector<std::string>& header() const { return header_; }
 
+  /// Whether every cell of a column that holds something looks like a number.
+  bool numeric(std::size_t column) const;
+
   std::string aligned(const std::string& indent = "") const;
   std::string markdown() const;
 
  private:
   std::vector<std::size_t> widths() const;
-  bool numeric(std::size_t column) const;
 
   std::vector<std::string> header_;
   std::vector<std::vector<std::string>> rows_;
