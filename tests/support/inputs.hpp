@@ -21,7 +21,14 @@ inline constexpr std::array kFiniteFamilies{Family::gaussian, Family::heavy,   F
 std::string_view name_of(Family family);
 constexpr bool is_finite(Family family) { return family < Family::nan; }
 
-/// Sizes at the edges of lanes, blocks and shards. Trimmed where sanitizers make everything slow.
+/// True where a sanitizer makes everything slow: tests then take fewer draws and smaller sizes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+/// Sizes at the edges of lanes, blocks and shards.
 std::vector<std::uint64_t> sizes_under_test();
 
 /// `count` values, each one that `dtype` can hold. `variant` tells draws of one family apart.
