@@ -64,7 +64,7 @@ class Core {
     LinkState state = LinkState::connecting;
     bool greeted = false;                 // its hello came
     bool welcomed = false;                // it answered ours
-    bool dismissed = false;               // it answered our leave
+    bool dismissed = false;               // it answered our leave or abort, or gave up itself
     std::uint64_t sent = 0;               // data messages
     std::size_t sends_under_way = 0;      // data messages
     bool heartbeat_under_way = false;     // never two: a peer that sleeps must not fill memory
@@ -97,7 +97,8 @@ class Core {
   /// Breaks the link, where that can be done: what is under way over it completes with an error.
   void cut(std::uint32_t peer);
   void note_leavers();
-  [[nodiscard]] bool connected(std::uint32_t peer) const { return links_[peer].state == LinkState::connected; }
+  bool confirmed(const Link& link) const;
+  bool connected(std::uint32_t peer) const { return links_[peer].state == LinkState::connected; }
 
   void run_workers();
   void deliver_own();

@@ -1,8 +1,11 @@
 #include "collectives/transports/ucx/fabric.hpp"
 
 #include <poll.h>
+#include <ucs/debug/log_def.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <mutex>
 
 #include <tightwire/deadline.hpp>
 
@@ -14,7 +17,22 @@ namespace {
 
 constexpr double kCutSeconds = 0.5;  // only UCX itself has to act
 
+thread_local bool quiet = false;
+
+// UCX's log lines that this thread brings about are dropped: at teardown they tell of what is known already.
+struct Quiet {
+  Quiet() { quiet = true; }
+  ~Quiet() { quiet = false; }
+};
+
+ucs_log_func_rc_t filter_log(const char*, unsigned, const char*, ucs_log_level_t, const ucs_log_component_config_t*,
+                             const char*, va_list) {
+  return quiet ? UCS_LOG_FUNC_RC_STOP : UCS_LOG_FUNC_RC_CONTINUE;
+}
+
 ucp_context_h new_context(Path path, const std::string& interface) {
+  static std::once_flag once;
+  std::call_once(once, [] { ucs_log_push_handler(filter_log); });
   const Settings config = settings_for(path, interface);
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
@@ -43,7 +61,11 @@ ucp_worker_h new_worker(ucp_context_h context) {
 Fabric::Fabric(Path path, const std::string& interface)
     : path_(path), context_(new_context(path, interface)), worker_(new_worker(context_.get())) {}
 
-Fabric::~Fabric() = default;
+Fabric::~Fabric() {
+  // What a failure left behind cannot be completed where links cannot be cut; UCX would list all of it.
+  const Quiet scope;
+  worker_.reset();
+}
 
 int Fabric::event_fd() const {
   int fd = -1;
@@ -101,6 +123,7 @@ void Fabric::flush(double seconds) {
 // Makes progress until the request is complete, or so many seconds are over.
 void Fabric::finish(ucs_status_ptr_t request, double seconds) {
   if (!UCS_PTR_IS_PTR(request)) return;
+  const Quiet scope;
   const Deadline until = Deadline::in(seconds);
   while (ucp_request_check_status(request) == UCS_INPROGRESS && !silenced_ && !until.passed()) {
     if (progress() != 0 || !arm()) continue;

@@ -10,7 +10,8 @@ namespace tw::ucx {
 namespace {
 
 constexpr double kLeaveSeconds = 1.0;         // for peers to take what was sent to them, and to confirm it
-constexpr double kAbortSeconds = 0.3;         // for an abort, or a leave after a failure, to get out
+constexpr double kAbortSeconds = 0.5;         // for peers to confirm that they heard of an abort
+constexpr double kFlushSeconds = 0.3;         // for what was said to get out
 constexpr std::size_t kLongestReason = 1000;  // bytes
 
 }  // namespace
@@ -85,6 +86,8 @@ void Core::hear(const ControlHeader& message, std::string_view text) {
       link.dismissed = true;
       break;
     case ControlKind::abort:
+      link.dismissed = true;  // it is at its end
+      say(message.source, ControlKind::farewell);
       journal_.fail(PeerError(message.culprit, detail::concat("rank ", message.source, " gave up: ", text)));
       break;
   }
@@ -139,15 +142,26 @@ void Core::send_heartbeats() {
   }
 }
 
+// A closed connection of the network may drop what is still on its way, so peers there confirm what must not be lost.
+// In shared memory it is theirs already.
+bool Core::confirmed(const Link& link) const {
+  return link.state != LinkState::connected || link.dismissed || link.fabric->path() == Path::host;
+}
+
 void Core::abort(std::uint32_t culprit, std::string_view reason) noexcept {
   try {
     if (std::exchange(aborted_, true)) return;
     for (std::uint32_t peer = 0; peer < ranks(); ++peer)
       if (connected(peer)) say(peer, ControlKind::abort, culprit, reason.substr(0, kLongestReason));
+    const auto told = [&] {
+      for (std::uint32_t peer = 0; peer < ranks(); ++peer)
+        if (peer != culprit && links_[peer].fabric != nullptr && !confirmed(links_[peer])) return false;
+      return true;
+    };
     const Deadline until = Deadline::in(kAbortSeconds);
-    run_until([&] { return controls_under_way_ == 0; }, until);
+    run_until(told, until);
     for (const auto& fabric : fabrics_)
-      if (fabric != nullptr) fabric->flush(until.left());
+      if (fabric != nullptr) fabric->flush(std::min(until.left(), kFlushSeconds));
   } catch (...) {  // out of memory: they find this rank gone instead
   }
 }
@@ -157,17 +171,16 @@ void Core::leave() noexcept {
     if (aborted_) return;
     for (std::uint32_t peer = 0; peer < ranks(); ++peer)
       if (connected(peer)) say(peer, ControlKind::leave);
-    // A closed connection of the network may drop what is still on its way, so peers there confirm that they have it
-    // all. In shared memory it is theirs already, but for messages that they read from our memory.
-    const auto released = [](const Link& link) {
+    // Messages that a peer reads from our memory must not lose it under its hands.
+    const auto released = [&](const Link& link) {
       if (link.fabric == nullptr || link.state != LinkState::connected || link.dismissed) return true;
       return link.fabric->path() == Path::host ? link.sends_under_way == 0 : link.sent == 0;
     };
-    const Deadline until = Deadline::in(journal_.failure ? kAbortSeconds : kLeaveSeconds);
+    const Deadline until = Deadline::in(journal_.failure ? kFlushSeconds : kLeaveSeconds);
     const auto all_released = [&] { return std::all_of(links_.begin(), links_.end(), released); };
     run_until([&] { return controls_under_way_ == 0 && (journal_.failure || all_released()); }, until);
     for (const auto& fabric : fabrics_)
-      if (fabric != nullptr) fabric->flush(until.left());
+      if (fabric != nullptr) fabric->flush(std::min(until.left(), kFlushSeconds));
   } catch (...) {  // out of memory: they find this rank gone
   }
 }

@@ -27,7 +27,7 @@ enum class ControlKind : std::uint32_t {
   welcome = 2,    ///< answers a hello
   heartbeat = 3,  ///< so that silence means something
   leave = 4,      ///< closes its transport; nothing follows
-  farewell = 5,   ///< answers a leave: all that came before it is here
+  farewell = 5,   ///< answers a leave or an abort: all that came before it is here
   abort = 6       ///< gives up because of `culprit`
 };
 

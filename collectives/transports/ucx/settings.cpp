@@ -48,8 +48,8 @@ bool is_shared_memory(std::string_view transport) {
 }  // namespace
 
 std::string without_shared_memory(const std::string& tls) {
-  if (tls == "all") return "^shm";
-  if (tls.starts_with('^')) return tls + ",shm";
+  if (tls == "all") return "^shm,self";
+  if (tls.starts_with('^')) return tls + ",shm,self";
   std::string kept;
   for (std::size_t begin = 0; begin <= tls.size();) {
     const std::size_t end = std::min(tls.find(',', begin), tls.size());

@@ -15,8 +15,8 @@ using Settings = UniqueHandle<ucp_config_t*, ucp_config_release>;
 /// Throws UsageError where the user's settings leave no path.
 Settings settings_for(Path path, const std::string& interface);
 
-/// UCX_TLS for the network: `tls` without shared memory, which UCX would prefer between namespaces of one machine.
-/// Empty if nothing is left.
+/// UCX_TLS for the network: `tls` without shared memory, which UCX would prefer between namespaces of one machine, and
+/// without the loop to oneself, which would hide that nothing else is there. Empty if nothing is left.
 std::string without_shared_memory(const std::string& tls);
 
 }  // namespace tw::ucx

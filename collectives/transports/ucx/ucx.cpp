@@ -85,7 +85,7 @@ std::vector<Card> exchange_cards(Bootstrap& bootstrap, const UcxParams& params, 
   own.host = ucx::this_host();
   own.process = getpid();
   own.hosts_apart = params.hosts;
-  const auto blobs = bootstrap.all_gather(std::as_bytes(std::span(&own, 1)), "UCX cards", deadline);
+  const auto blobs = bootstrap.all_gather(std::as_bytes(std::span(&own, 1)), "exchange of UCX cards", deadline);
   std::vector<Card> cards(blobs.size());
   for (std::uint32_t rank = 0; rank < cards.size(); ++rank) {
     Card& card = cards[rank];
@@ -132,7 +132,7 @@ void link_all(Core& core, Bootstrap& bootstrap, const std::vector<Card>& cards, 
     auto& address = addresses[static_cast<std::size_t>(path)];
     if (peer != core.rank() && address.empty()) address = core.open(path, options.interface);
   }
-  const auto blobs = bootstrap.all_gather(join(addresses), "UCX addresses", deadline);
+  const auto blobs = bootstrap.all_gather(join(addresses), "exchange of UCX addresses", deadline);
   for (std::uint32_t peer = 0; peer < core.ranks(); ++peer) {
     if (peer == core.rank()) continue;
     const Path path = path_between(own, cards[peer]);
