@@ -50,7 +50,8 @@ std::optional<std::string> environment_variable(const std::string& name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-int run(const std::vector<std::string>& words) {
+// `name` becomes that of the rank, for errors.
+int run(const std::vector<std::string>& words, std::string& name) {
   const auto [options, text] = tw::trainer::parse_options(words);
   if (text) {
     std::cout << *text;
@@ -58,6 +59,7 @@ int run(const std::vector<std::string>& words) {
   }
   const auto plan = tw::trainer::plan_job(options, environment_variable);
   if (plan.part == tw::trainer::Part::launcher) return launch_ranks(options, plan, words);
+  if (plan.part == tw::trainer::Part::rank) name += ": rank " + std::to_string(plan.launch.rank);
   keep_memory();
   const auto result = tw::trainer::run_job(options, plan, std::cerr);
   if (result.rank != 0) return 0;
@@ -69,13 +71,14 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::string name = "tightwire-train";
   try {
-    return run({argv + 1, argv + argc});
+    return run({argv + 1, argv + argc}, name);
   } catch (const tw::UsageError& error) {
-    std::cerr << "tightwire-train: " << error.what() << '\n';
+    std::cerr << name << ": " << error.what() << '\n';
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << "tightwire-train: " << error.what() << '\n';
+    std::cerr << name << ": " << error.what() << '\n';
     return 1;
   }
 }

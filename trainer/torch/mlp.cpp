@@ -1,9 +1,9 @@
 #include "trainer/torch/mlp.hpp"
 
 #include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/linear.h>
 
 #include "trainer/torch/autograd_model.hpp"
+#include "trainer/torch/eager_linear.hpp"
 
 namespace tw::trainer {
 
@@ -14,7 +14,7 @@ std::unique_ptr<Model> make_mlp(const MlpParams& params, const ModelShape& shape
     const bool last = layer == params.layers;
     const std::uint64_t outputs = last ? shape.classes : params.hidden;
     net->push_back("layer" + std::to_string(layer),
-                   torch::nn::Linear(static_cast<std::int64_t>(inputs), static_cast<std::int64_t>(outputs)));
+                   EagerLinear(static_cast<std::int64_t>(inputs), static_cast<std::int64_t>(outputs)));
     if (!last) net->push_back("relu" + std::to_string(layer), torch::nn::ReLU());
     inputs = outputs;
   }
