@@ -1,10 +1,14 @@
 // `tightwire bench all_reduce`: options, the sweep over codecs and sizes, and where its ranks come from.
+#include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "bench/all_reduce_output.hpp"
 #include "bench/commands.hpp"
 #include "bench/files.hpp"
+#include "bench/launch.hpp"
+#include "collectives/algorithm.hpp"
+#include "collectives/transports/table.hpp"
 #include "compress/compressor.hpp"
 #include "compress/spec.hpp"
 #include "kernels/base/check.hpp"
@@ -13,7 +17,7 @@ namespace tw {
 namespace {
 
 struct Sweep {
-  std::uint64_t ranks = 1;
+  std::uint64_t ranks = 0;  // 0: the launcher's, or 1
   std::vector<std::string> codecs{"identity"};
   std::uint64_t begin = 64 << 10, end = 64 << 20, factor = 4;
   AllReduceCase base;
@@ -26,10 +30,33 @@ bool is_lossless(const std::string& spec) {
   return Compressor(spec).codec().traits(param).lossless;
 }
 
+/// The transports that `spec` names: its own and those inside it.
+std::vector<std::string> transports_of(const std::string& spec) {
+  std::vector<std::string> names;
+  for (const SpecTerm& term : parse_spec(spec)) {
+    names.push_back(term.name);
+    for (const auto& argument : term.arguments)
+      if (argument.key == "inner")
+        for (std::string& name : transports_of(argument.value)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+void check_transport(const std::string& name) {
+  std::string known;
+  for (const TransportRow& row : transport_table()) {
+    if (row.name == name) return;
+    known.append(known.empty() ? "" : ", ").append(row.name);
+  }
+  TW_FAIL(UsageError, "unknown transport '", name, "'; known: ", known);
+}
+
 class AllReduceCommand final : public Command {
  public:
   void declare(Options& options) override {
-    options.integer("--ranks", sweep_.ranks, {1, 200}, "ranks to start here, where no launcher started any");
+    options.integer("--ranks", sweep_.ranks, {1, 200},
+                    "ranks to start here, where no launcher started any (default 1)");
+    options.text("--lab", lab_, "start each rank on a network host of its own, links held to this rate; needs root");
     options.text("--transport", sweep_.connect.transport, "what moves the bytes (see tightwire info)");
     options.text("--interface", sweep_.connect.interface, "network interface to bind to");
     options.text("--algorithm", sweep_.base.options.algorithm, "how the all-reduce is scheduled (see tightwire info)");
@@ -48,19 +75,20 @@ class AllReduceCommand final : public Command {
 
   int run() override {
     check();
+    if (!in_threads_ && launch_.launcher == "none") return start_ranks();
     const auto context = run_context(sweep_.conditions);
-    if (json_ != "-") std::cout << all_reduce_heading(context) << std::flush;
+    const bool shows = launch_.rank == 0 && json_ != "-";
+    if (shows) std::cout << all_reduce_heading(context) << std::flush;
     std::vector<AllReduceRow> rows;
     for (const std::string& codec : sweep_.codecs)
       for (std::uint64_t bytes = sweep_.begin; bytes <= sweep_.end; bytes *= sweep_.factor) {
         rows.push_back(measure(codec, bytes / 4));
-        if (json_ != "-") std::cout << all_reduce_line(rows.back()) << std::flush;
+        if (shows) std::cout << all_reduce_line(rows.back()) << std::flush;
       }
-    if (json_ != "-") std::cout << all_reduce_footer(rows);
-    if (!json_.empty()) write_json(json_, all_reduce_json(rows, context));
-    for (const AllReduceRow& row : rows)
-      if (row.lossless && row.result.wrong != 0) return kExitFailed;
-    return kExitOk;
+    if (shows) std::cout << all_reduce_footer(rows);
+    if (launch_.rank == 0 && !json_.empty()) write_json(json_, all_reduce_json(rows, context));
+    const auto wrong = [](const AllReduceRow& row) { return row.lossless && row.result.wrong != 0; };
+    return std::any_of(rows.begin(), rows.end(), wrong) ? kExitFailed : kExitOk;
   }
 
  private:
@@ -71,16 +99,47 @@ class AllReduceCommand final : public Command {
     TW_CHECK(sweep_.connect.deadline_seconds > 0, UsageError, "--deadline ", sweep_.connect.deadline_seconds,
              "; it is above 0");
     for (const std::string& codec : sweep_.codecs) Compressor{codec};  // before anything is started
+    for (const std::string& name : transports_of(sweep_.connect.transport)) check_transport(name);
+    find_algorithm(sweep_.base.options.algorithm);
     CommunicatorOptions& options = sweep_.base.options;
     options.checksum = checksum_ == "on";
     options.deadline_seconds = sweep_.connect.deadline_seconds;
     options.exec.workers = static_cast<std::uint32_t>(sweep_.conditions.threads);
-    sweep_.conditions.ranks = sweep_.ranks;
+    find_ranks();
     describe_link();
   }
 
-  /// A rate-limited transport is a link by itself; other transports are named as what moves the bytes.
+  /// Ranks are threads of this process, were started by a launcher, or are to be started.
+  void find_ranks() {
+    launch_ = LaunchInfo::from_environment();
+    const auto names = transports_of(sweep_.connect.transport);
+    in_threads_ = std::find(names.begin(), names.end(), "loopback") != names.end();
+    const bool launched = launch_.launcher != "none";
+    TW_CHECK(!in_threads_ || !launched, UsageError, "transport ", sweep_.connect.transport,
+             " joins threads of one process, but ", launch_.launcher, " started processes");
+    TW_CHECK(!in_threads_ || lab_.empty(), UsageError, "transport ", sweep_.connect.transport,
+             " joins threads of one process; --lab wants processes: use tcp or ucx");
+    TW_CHECK(!launched || sweep_.ranks == 0 || sweep_.ranks == launch_.ranks, UsageError, "--ranks ", sweep_.ranks,
+             ", but ", launch_.launcher, " started ", launch_.ranks);
+    if (launched) sweep_.ranks = launch_.ranks;
+    if (sweep_.ranks == 0) sweep_.ranks = 1;
+    sweep_.conditions.ranks = sweep_.ranks;
+  }
+
+  /// The same command again, once a rank.
+  int start_ranks() const {
+    LaunchRequest request;
+    request.ranks = static_cast<std::uint32_t>(sweep_.ranks);
+    request.lab = lab_;
+    request.prefix = SuperviseOptions::Prefix::none;
+    request.command = own_command();
+    return launch(request);
+  }
+
+  /// A rate-limited transport is a link by itself; a lab's ranks are told theirs; elsewhere what moves the bytes is all
+  /// that is known.
   void describe_link() {
+    if (!lab_.empty()) return;
     const SpecTerm term = parse_spec(sweep_.connect.transport).front();
     sweep_.conditions.link = term.name;
     for (const auto& [key, value, nested] : term.arguments) {
@@ -100,11 +159,14 @@ class AllReduceCommand final : public Command {
             sweep_.connect.transport,
             codec,
             is_lossless(codec),
-            measure_on_threads(ranks, sweep_.connect, one)};
+            in_threads_ ? measure_on_threads(ranks, sweep_.connect, one)
+                        : measure_all_reduce(connect(launch_, sweep_.connect), one)};
   }
 
   Sweep sweep_;
-  std::string checksum_ = "on", json_;
+  LaunchInfo launch_;
+  bool in_threads_ = false;
+  std::string checksum_ = "on", json_, lab_;
 };
 
 }  // namespace

@@ -31,7 +31,8 @@ class CliOptions final : public Options {
     last_ = app_.add_option(std::string(names), values, std::string(help))->allow_extra_args(false);
   }
   void integer(std::string_view names, std::uint64_t& value, OptionRange range, std::string_view help) override {
-    last_ = app_.add_option(std::string(names), value, std::string(help))->capture_default_str();
+    last_ = app_.add_option(std::string(names), value, std::string(help));
+    if (value >= range.low) last_->capture_default_str();
     if (range.low != 0 || range.high != UINT64_MAX) last_->check(CLI::Range(range.low, range.high));
   }
   void real(std::string_view names, double& value, std::string_view help) override {

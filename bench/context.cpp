@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,12 @@ std::string kernel_release() {
   return std::string(names.sysname) + " " + names.release;
 }
 
+/// What `tightwire launch --lab` told its ranks.
+std::string told(const char* name, const std::string& otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : value;
+}
+
 nlohmann::ordered_json relevant_environment() {
   constexpr std::string_view kPrefixes[] = {"TW_", "UCX_",
                                             "OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "MKL_NUM_THREADS="};
@@ -70,8 +77,9 @@ nlohmann::ordered_json run_context(const RunConditions& conditions) {
       static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   context["threads"] = conditions.threads;
   context["ranks"] = conditions.ranks;
-  context["link"] = conditions.link;
-  if (!conditions.burst.empty()) context["burst"] = conditions.burst;
+  context["link"] = conditions.link.empty() ? told(kLinkVariable, "local") : conditions.link;
+  const std::string burst = conditions.burst.empty() ? told(kBurstVariable, "") : conditions.burst;
+  if (!burst.empty()) context["burst"] = burst;
   context["environment"] = relevant_environment();
   return context;
 }

@@ -12,12 +12,16 @@ namespace tw {
 /// they do not know.
 inline constexpr int kSchemaVersion = 1;
 
+/// Variables by which a launcher tells its ranks of the link between them, for their contexts.
+inline constexpr char kLinkVariable[] = "TW_LINK";
+inline constexpr char kBurstVariable[] = "TW_LINK_BURST";
+
 /// What only the caller knows.
 struct RunConditions {
   std::uint64_t threads = 1;  ///< a rank
   std::uint64_t ranks = 1;
-  std::string link = "local";  ///< "1gbit", "loopback", ...
-  std::string burst;           ///< of the link's token bucket; empty without one
+  std::string link;   ///< "1gbit", "loopback", ...; empty: what the launcher said of its lab, or "local"
+  std::string burst;  ///< of the link's token bucket; empty: what the launcher said, if anything
 };
 
 /// {date, host, revision, version, build, compiler, libraries, cpu, cores, memory_bytes, threads, ranks, link, burst,

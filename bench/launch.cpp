@@ -11,6 +11,7 @@
 #include <random>
 
 #include "bench/commands.hpp"
+#include "bench/context.hpp"
 #include "bench/lab.hpp"
 #include "kernels/base/check.hpp"
 
@@ -25,6 +26,8 @@ const std::vector<std::string> kForeign = {"OMPI_COMM_WORLD_RANK",
                                            "OMPI_COMM_WORLD_SIZE",
                                            "OMPI_COMM_WORLD_LOCAL_RANK",
                                            "OMPI_COMM_WORLD_LOCAL_SIZE",
+                                           "MV2_COMM_WORLD_RANK",
+                                           "MV2_COMM_WORLD_SIZE",
                                            "PMI_RANK",
                                            "PMI_SIZE",
                                            "PMIX_RANK",
@@ -92,6 +95,12 @@ std::map<std::string, std::string> rank_environment(std::uint32_t rank, std::uin
           {"TW_WORLD_SIZE", std::to_string(ranks)}};
 }
 
+void describe(const Lab& lab, std::map<std::string, std::string>& environment) {
+  environment["TW_LAB"] = lab.name();
+  environment[kLinkVariable] = lab.rate();
+  environment[kBurstVariable] = lab.burst();
+}
+
 int launch(const LaunchRequest& request) {
   SignalInbox signals;  // before the lab: a signal must not end us while there is one to take down
   std::optional<Lab> lab;
@@ -108,7 +117,7 @@ int launch(const LaunchRequest& request) {
     process.environment["MASTER_ADDR"] = address;
     process.environment["MASTER_PORT"] = port;
     process.environment["TW_RUN_ID"] = run_id;
-    if (lab) process.environment["TW_LAB"] = lab->name();
+    if (lab) describe(*lab, process.environment);
     process.without = kForeign;
     ranks.push_back(std::move(process));
   }

@@ -16,7 +16,8 @@ struct OptionRange {
 };
 
 /// Declares options of one subcommand. `names` is as CLI11 writes it: "-n,--ranks", or "files" for a positional. The
-/// variable holds the default and must live as long as the command; an unset string or an empty list means no default.
+/// variable holds the default and must live as long as the command; an empty string or list, or a number below its
+/// range, means that there is none.
 class Options {
  public:
   virtual ~Options() = default;

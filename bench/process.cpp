@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "kernels/base/check.hpp"
 
@@ -156,6 +158,15 @@ int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(statu
 std::string describe_end(int status) {
   if (!WIFSIGNALED(status)) return detail::concat("ended with exit code ", WEXITSTATUS(status));
   return detail::concat("was killed by signal ", WTERMSIG(status), " (", strsignal(WTERMSIG(status)), ")");
+}
+
+std::vector<std::string> own_command() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  TW_CHECK(!words.empty(), SystemError, "cannot read /proc/self/cmdline: ", std::strerror(errno));
+  words[0] = std::filesystem::read_symlink("/proc/self/exe").string();
+  return words;
 }
 
 Finished run_process(const ProcessOptions& options) {

@@ -76,6 +76,9 @@ int exit_code_of(int status);
 /// "ended with exit code 3", "was killed by signal 9 (Killed)".
 std::string describe_end(int status);
 
+/// The words this process was started with, the first being the path of its program.
+std::vector<std::string> own_command();
+
 struct Finished {
   int code;
   std::string out, err;

@@ -93,7 +93,41 @@ TEST(AllReduceBench, RowsFollowNcclTests) {
 Finished bench(std::vector<std::string> words) {
   const char* const first[] = {TW_TEST_TOOL, "bench", "all_reduce"};
   words.insert(words.begin(), std::begin(first), std::end(first));
-  return run_process({words, {}, {}});
+  return run_process({words, {}, {"RANK", "WORLD_SIZE", "TW_RANK", "TW_WORLD_SIZE"}});
+}
+
+TEST(AllReduceBench, StartsItsRanksAsProcessesWhereNoLauncherDid) {
+  const Finished run = bench({"--ranks", "3", "--transport", "tcp", "--codec", "int8", "identity", "-b", "4K", "-e",
+                              "8K", "-f", "2", "-n", "2", "-w", "1", "--json", "-"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto processes = nlohmann::json::parse(run.out);  // rank 0 alone speaks
+  EXPECT_EQ(processes["context"]["ranks"], 3);
+  ASSERT_EQ(processes["results"].size(), 4u);
+  EXPECT_EQ(processes["results"][3]["wrong"], 0);
+  AllReduceCase one = small_case("int8");
+  one.count = 1024;
+  const AllReduceResult threads = measure_on_threads(3, kLoopback, one);
+  EXPECT_EQ(processes["results"][0]["wire_bytes"], threads.wire_bytes);
+  EXPECT_DOUBLE_EQ(processes["results"][0]["relative_error"], threads.relative_error);
+}
+
+TEST(AllReduceBench, TakesRanksFromALauncherAndRefusesOthers) {
+  const auto launched = [](std::vector<std::string> words) {
+    const char* const first[] = {TW_TEST_TOOL, "launch", "-n", "2",  "--no-prefix", "--", TW_TEST_TOOL, "bench",
+                                 "all_reduce", "-b",     "4K", "-e", "4K",          "-n", "1"};
+    words.insert(words.begin(), std::begin(first), std::end(first));
+    return run_process({words, {}, {}});
+  };
+  const Finished run = launched({"--transport", "tcp", "--json", "-"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(nlohmann::json::parse(run.out)["results"][0]["ranks"], 2);
+  const Finished three = launched({"--transport", "tcp", "--ranks", "3"});
+  EXPECT_EQ(three.code, 2);
+  EXPECT_NE(three.err.find("--ranks 3, but tightwire started 2"), std::string::npos) << three.err;
+  const Finished threads = launched({"--transport", "loopback"});
+  EXPECT_EQ(threads.code, 2);
+  EXPECT_NE(threads.err.find("joins threads of one process, but tightwire started processes"), std::string::npos)
+      << threads.err;
 }
 
 TEST(AllReduceBench, WritesTheKeysThatConsumersRead) {
@@ -114,6 +148,15 @@ TEST(AllReduceBench, WritesTheKeysThatConsumersRead) {
   EXPECT_EQ(json["results"][3]["wrong"], nullptr);
 }
 
+TEST(AllReduceBench, ARateLimitedTransportIsALink) {
+  const Finished run = bench({"--ranks", "2", "--transport", "rate_limited:gbit=0.5,burst=4096,inner=(loopback)", "-b",
+                              "4K", "-e", "4K", "-n", "1", "--json", "-"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto context = nlohmann::json::parse(run.out)["context"];
+  EXPECT_EQ(context["link"], "0.5gbit (emulated)");
+  EXPECT_EQ(context["burst"], "4096");
+}
+
 TEST(AllReduceBench, RefusesMisuse) {
   const std::vector<std::string> cases[] = {{"-b", "2"},
                                             {"-b", "8K", "-e", "4K"},
@@ -125,6 +168,7 @@ TEST(AllReduceBench, RefusesMisuse) {
                                             {"--algorithm", "no_such"},
                                             {"--transport", "no_such"},
                                             {"--checksum", "maybe"},
+                                            {"--lab", "1gbit"},
                                             {"--deadline", "0"}};
   for (auto words : cases) {
     if (words[0] != "--transport") words.insert(words.end(), {"--transport", "loopback"});

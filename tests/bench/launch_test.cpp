@@ -181,14 +181,14 @@ TEST(Launch, EndsWhenNobodyReadsIt) {
 }
 
 TEST(Launch, RunsEachRankOnALabHost) {
-  const Finished job =
-      launched({"-n", "2", "--lab", "1gbit"}, "echo $MASTER_ADDR $LOCAL_RANK; readlink /proc/self/ns/net");
+  const Finished job = launched({"-n", "2", "--lab", "1gbit"},
+                                "echo $MASTER_ADDR $LOCAL_RANK $TW_LINK $TW_LINK_BURST; readlink /proc/self/ns/net");
   if (job.code == 1 && geteuid() != 0) GTEST_SKIP() << job.err;
   if (job.code == 1 && job.err.find("does not allow") != std::string::npos) GTEST_SKIP() << job.err;
   EXPECT_EQ(job.code, 0) << job.err;
   const auto lines = lines_of(job.out);
-  EXPECT_EQ(lines.count("[0] 10.77.0.1 0"), 1u) << job.out;
-  EXPECT_EQ(lines.count("[1] 10.77.0.1 0"), 1u) << job.out;
+  EXPECT_EQ(lines.count("[0] 10.77.0.1 0 1gbit 128kb"), 1u) << job.out;
+  EXPECT_EQ(lines.count("[1] 10.77.0.1 0 1gbit 128kb"), 1u) << job.out;
   std::set<std::string> namespaces;
   for (const std::string& line : lines)
     if (line.find("net:") != std::string::npos) namespaces.insert(line.substr(4));
