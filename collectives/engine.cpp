@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/base/check.hpp"
+#include "kernels/base/float_mode.hpp"
 
 namespace tw {
 namespace {
@@ -99,6 +100,7 @@ void Engine::fail(Failure failure) {
 }
 
 void Engine::loop() {
+  const ScopedFloatMode mode(FloatMode::ieee);  // the thread that made this one may flush denormals
   try {
     while (take_orders() == Orders::go_on) {
       const bool busy = advance_all();
