@@ -44,7 +44,7 @@ void RandomK::encode_run(const Context& context, const EncodeJob& job) const {
   inspect(context.exec, values);  // what is not sent may stay in a residual
   Arena::Scope scratch(*context.exec.arena);
   gather(context.exec, values, {indices_of(context, extent, selected, scratch), sent});
-  if (!unbiased_) return;
+  if (!unbiased_ || context.key.hop != Hop::worker) return;
   for (std::uint64_t j = 0; j < selected; ++j)
     sent[j] = canonical(sent[j] * static_cast<float>(stratum(j, selected, extent.count).count));
 }

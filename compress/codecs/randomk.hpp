@@ -3,7 +3,8 @@
 //
 // Linear: every rank's payload is of the same indices. mode=biased sends values as they are: contractive, for error
 // feedback (in expectation the share k / count of the norm is sent). mode=unbiased multiplies each by the size of its
-// stratum, in f32: unbiased, and its error may exceed its input.
+// stratum, in f32: unbiased, and its error may exceed its input. Workers do so; an owner's mean lies on these indices
+// already and is sent as it is.
 #pragma once
 
 #include "compress/amount.hpp"
