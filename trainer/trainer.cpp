@@ -62,14 +62,15 @@ Summary Trainer::run() {
     if (!options_.checkpoint.empty()) checkpoint();
     return summarise();
   } catch (const std::exception& error) {
-    communicator_.abort(error.what());
+    if (!in_common_) communicator_.abort(error.what());
     throw;
   }
 }
 
 void Trainer::prepare() {
   set_compute_threads(options_.threads);
-  agree(configuration(), [&](std::span<const std::byte> blob) { return communicator_.all_gather(blob, deadline()); });
+  const auto gather_bytes = [&](std::span<const std::byte> blob) { return communicator_.all_gather(blob, deadline()); };
+  in_common([&] { agree(configuration(), gather_bytes); });
   if (options_.exchange) {
     const auto params = model_->params();
     auto buckets = plan_buckets(params, options_.bucket_bytes, options_.communicator_options(), communicator_.ranks());
@@ -77,7 +78,11 @@ void Trainer::prepare() {
     exchange_.emplace(communicator_, *model_, std::move(buckets));
   }
   if (!options_.resume.empty()) resume();
-  if (exchange_) compare_hashes(communicator_, parameters_hash(*model_), "at the start", deadline());
+  if (exchange_) compare_parameters("at the start");
+}
+
+void Trainer::compare_parameters(const std::string& when) {
+  in_common([&] { compare_hashes(communicator_, parameters_hash(*model_), when, deadline()); });
 }
 
 void Trainer::resume() {
@@ -145,7 +150,7 @@ double Trainer::learning_rate() const {
 void Trainer::after_step(std::uint64_t epoch_before) {
   const bool last = step_ == total_steps_;
   if (exchange_ && options_.hash_every != 0 && (last || step_ % options_.hash_every == 0))
-    compare_hashes(communicator_, parameters_hash(*model_), "after step " + std::to_string(step_), deadline());
+    compare_parameters("after step " + std::to_string(step_));
   if (sampler_.epoch() != epoch_before && !last) validate();
   if (options_.checkpoint_every != 0 && step_ % options_.checkpoint_every == 0 && !last) checkpoint();
 }

@@ -49,6 +49,15 @@ class Trainer {
   Deadline deadline() const { return Deadline::in(options_.deadline_seconds); }
   template <class T>
   std::vector<T> gather(const T& value);
+  // Runs a check that comes out alike on every rank. Its failure needs no abort, which could overtake what a slower
+  // rank is about to find by itself.
+  template <class Check>
+  void in_common(Check check) {
+    in_common_ = true;
+    check();
+    in_common_ = false;
+  }
+  void compare_parameters(const std::string& when);
 
   const TrainOptions options_;
   const Dataset& dataset_;
@@ -59,6 +68,7 @@ class Trainer {
   const std::uint64_t total_steps_;
   std::optional<GradientExchange> exchange_;  // none with --exchange off
 
+  bool in_common_ = false;
   std::uint64_t step_ = 0, first_step_ = 0;
   double loss_ = 0;  // of the last step
   Batch batch_;
