@@ -49,6 +49,8 @@ class ChildProcess {
   Fd& out() { return out_; }
   Fd& err() { return err_; }
 
+  /// Its process number, which is also its group's; 0 once it has ended.
+  pid_t id() const { return pid_.value; }
   /// To every process of its group.
   void signal(int number) const;
 
