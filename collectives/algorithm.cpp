@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "collectives/algorithms/all_gather_reduce.hpp"
+#include "collectives/algorithms/ring.hpp"
 #include "collectives/algorithms/two_shot.hpp"
 #include "kernels/base/check.hpp"
 
@@ -9,7 +11,9 @@ namespace tw {
 
 std::span<const Algorithm* const> algorithm_table() {
   static const TwoShot two_shot;
-  static const Algorithm* const table[] = {&two_shot};
+  static const Ring ring;
+  static const AllGatherReduce all_gather_reduce;
+  static const Algorithm* const table[] = {&two_shot, &ring, &all_gather_reduce};
   return table;
 }
 

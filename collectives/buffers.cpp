@@ -34,8 +34,8 @@ Buffer BufferPool::take(std::size_t bytes) {
   const auto log2 = static_cast<std::uint32_t>(std::bit_width(std::max<std::size_t>(bytes, 1u << kSmallestLog2) - 1));
   auto& list = free_[log2];
   if (list.empty()) {
-    auto* block = static_cast<std::byte*>(
-        ::operator new[](kHeader + (std::size_t{1} << log2), std::align_val_t{kAlignment}));
+    auto* block =
+        static_cast<std::byte*>(::operator new[](kHeader + (std::size_t{1} << log2), std::align_val_t{kAlignment}));
     std::memcpy(block, &log2, sizeof log2);
     list.push_back(block + kHeader);
     reserved_bytes_ += kHeader + (std::size_t{1} << log2);

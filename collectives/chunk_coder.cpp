@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "kernels/cast.hpp"
+#include "kernels/inspect.hpp"
+#include "kernels/reduce.hpp"
 
 namespace tw {
 namespace {
@@ -11,6 +13,16 @@ namespace {
 Exec silent(Exec exec) {
   exec.status = nullptr;
   return exec;
+}
+
+// All bodies of a frame of fixed size, padding included, as the floats that linear payloads are.
+std::span<const float> payload_of(std::span<const std::byte> frame) {
+  const auto bytes = frame.subspan(kFrameHeaderBytes);
+  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+std::span<float> payload_of(std::span<std::byte> frame) {
+  const auto bytes = frame.subspan(kFrameHeaderBytes);
+  return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
 }
 
 // Where an extent lies in the trainer's tensor, or null where it is absent.
@@ -55,25 +67,41 @@ Input ChunkCoder::gradient_of(const Chunk& chunk, std::size_t extent, Arena::Sco
   return {where.param, where.first, values};
 }
 
-Buffer ChunkCoder::encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop) {
-  const FrameLayout& layout = chunk.layout;
-  Buffer frame = group_.buffers.take(layout.max_frame_bytes());
-  Arena::Scope scratch(group_.arena);
+std::span<const Input> ChunkCoder::gradients_of(const Chunk& chunk, Arena::Scope& scratch) const {
+  const auto inputs = scratch.take<Input>(chunk.layout.extents().size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = gradient_of(chunk, i, scratch);
+  return inputs;
+}
+
+std::span<const std::uint32_t> ChunkCoder::encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop,
+                                                  Buffer& frame, Arena::Scope& scratch) {
+  frame = group_.buffers.take(chunk.layout.max_frame_bytes());
   const auto jobs = scratch.take<EncodeJob>(inputs.size());
   const auto body_bytes = scratch.take<std::uint32_t>(inputs.size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) jobs[i] = {inputs[i], layout.body_room(frame.bytes(), i)};
+  for (std::size_t i = 0; i < inputs.size(); ++i) jobs[i] = {inputs[i], chunk.layout.body_room(frame.bytes(), i)};
   group_.exec.status = hop == Hop::worker ? &group_.worker_status : &group_.owner_status;
   chunk.compressor->encode(context_for(group_.rank(), hop), jobs, body_bytes);
-  frame.shrink(seal_frame(frame_id(chunk, group_.rank(), hop), layout, group_.checksum, body_bytes, frame.bytes()));
+  return body_bytes;
+}
+
+Buffer ChunkCoder::encode_and_seal(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Checksum checksum) {
+  Arena::Scope scratch(group_.arena);
+  Buffer frame;
+  const auto body_bytes = encode(chunk, inputs, hop, frame, scratch);
+  frame.shrink(seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, checksum, body_bytes, frame.bytes()));
   return frame;
 }
 
 Buffer ChunkCoder::encode_gradient(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Arena::Scope scratch(group_.arena);
-  const auto inputs = scratch.take<Input>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = gradient_of(chunk, i, scratch);
-  return encode(chunk, inputs, Hop::worker);
+  return encode_and_seal(chunk, gradients_of(chunk, scratch), Hop::worker, group_.checksum);
+}
+
+Buffer ChunkCoder::encode_own_gradient(const Chunk& chunk) {
+  const PhaseTimer timer(group_.counters.encode_seconds);
+  Arena::Scope scratch(group_.arena);
+  return encode_and_seal(chunk, gradients_of(chunk, scratch), Hop::worker, Checksum::none);
 }
 
 Buffer ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean) {
@@ -84,14 +112,17 @@ Buffer ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean) 
   std::size_t begin = 0;
   for (std::size_t i = 0; i < inputs.size(); begin += extents[i].count, ++i)
     inputs[i] = {extents[i].param, extents[i].first, mean.subspan(begin, extents[i].count)};
-  return encode(chunk, inputs, Hop::owner);
+  return encode_and_seal(chunk, inputs, Hop::owner, group_.checksum);
 }
 
-std::span<const std::span<const std::byte>> ChunkCoder::open(const Chunk& chunk, const FrameId& id,
-                                                             std::span<const std::byte> frame,
-                                                             Arena::Scope& scratch) const {
+ChunkCoder::Bodies ChunkCoder::open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame,
+                                    Arena::Scope& scratch) const {
   const auto extents = chunk.layout.extents();
   const auto bodies = scratch.take<std::span<const std::byte>>(extents.size());
+  if (id.source == group_.rank()) {  // made here, never travelled
+    split_frame(id, chunk.layout, frame, bodies);
+    return bodies;
+  }
   open_frame(id, chunk.layout, group_.checksum, frame, bodies);
   const Context context = context_for(id.source, id.hop);
   for (std::size_t i = 0; i < extents.size(); ++i) chunk.compressor->codec().validate(context, bodies[i], extents[i]);
@@ -131,6 +162,8 @@ void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<const std::byte> fra
 
 void ChunkCoder::deliver_values(const Chunk& chunk, std::span<const float> mean) {
   const PhaseTimer timer(group_.counters.decode_seconds);
+  group_.exec.status = &group_.owner_status;
+  inspect(group_.exec, mean);
   const auto extents = chunk.layout.extents();
   std::size_t begin = 0;
   Arena::Scope scratch(group_.arena);
@@ -151,6 +184,34 @@ void ChunkCoder::deliver_run(const Chunk& chunk, std::size_t extent, const Outpu
   else
     narrow(silent(group_.exec), mean.values, piece.data.dtype,
            {reinterpret_cast<std::uint16_t*>(address), mean.values.size()});
+}
+
+Buffer ChunkCoder::encode_unsealed(const Chunk& chunk) {
+  const PhaseTimer timer(group_.counters.encode_seconds);
+  Arena::Scope scratch(group_.arena);
+  Buffer frame;
+  encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame, scratch);
+  return frame;
+}
+
+void ChunkCoder::add_payload(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Buffer& own) {
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  Arena::Scope scratch(group_.arena);
+  open(chunk, frame_id(chunk, source, Hop::worker), frame, scratch);
+  accumulate(group_.exec, payload_of(frame), payload_of(own.bytes()));
+}
+
+void ChunkCoder::divide_payload(Buffer& own) {
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  const std::span<float> mean = payload_of(own.bytes());
+  divide(group_.exec, mean, static_cast<float>(group_.ranks()));
+  group_.exec.status = &group_.owner_status;
+  inspect(group_.exec, mean);
+}
+
+void ChunkCoder::seal(const Chunk& chunk, Hop hop, Buffer& own) {
+  const PhaseTimer timer(group_.counters.encode_seconds);
+  seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, group_.checksum, {}, own.bytes());
 }
 
 }  // namespace tw

@@ -20,26 +20,39 @@ class ChunkCoder {
   /// The tensors of this step.
   void bind(std::span<const Piece> pieces) { pieces_ = pieces; }
 
-  /// This rank's gradient of `chunk` as a sealed frame (hop worker).
+  /// This rank's gradient of `chunk` as a sealed frame (hop worker). What only this rank decodes needs no checksum.
   Buffer encode_gradient(const Chunk& chunk);
+  Buffer encode_own_gradient(const Chunk& chunk);
   /// `mean`, the chunk's extents one after another, as a sealed frame (hop owner).
   Buffer encode_mean(const Chunk& chunk, std::span<const float> mean);
 
-  /// Opens, validates and decodes the worker frame of `source` into `sum`, the chunk's extents one after another.
+  /// Opens, validates and decodes the worker frame of `source` into `sum`, the chunk's extents one after another. A
+  /// frame of this rank itself is taken as it is.
   void decode_gradient(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Combine combine,
                        std::span<float> sum);
-  /// Opens, validates and decodes the owner's frame into the bucket's tensors.
+  /// Opens, validates and decodes the owner's frame into the bucket's tensors; likewise.
   void deliver_mean(const Chunk& chunk, std::span<const std::byte> frame);
-  /// Writes a mean that needs no decoding into the bucket's tensors.
+  /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
+
+  /// For linear payloads, which are summed as they are: this rank's gradient as a frame whose header is still missing;
+  /// the opened payload of `source` added to it; its payload divided by the ranks; the header.
+  Buffer encode_unsealed(const Chunk& chunk);
+  void add_payload(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Buffer& own);
+  void divide_payload(Buffer& own);
+  void seal(const Chunk& chunk, Hop hop, Buffer& own);
 
  private:
   Context context_for(std::uint32_t rank, Hop hop) const;
   FrameId frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const;
   Input gradient_of(const Chunk& chunk, std::size_t extent, Arena::Scope& scratch) const;
-  Buffer encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop);
-  std::span<const std::span<const std::byte>> open(const Chunk& chunk, const FrameId& id,
-                                                   std::span<const std::byte> frame, Arena::Scope& scratch) const;
+  using Bodies = std::span<const std::span<const std::byte>>;
+
+  std::span<const Input> gradients_of(const Chunk& chunk, Arena::Scope& scratch) const;
+  std::span<const std::uint32_t> encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Buffer& frame,
+                                        Arena::Scope& scratch);
+  Buffer encode_and_seal(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Checksum checksum);
+  Bodies open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame, Arena::Scope& scratch) const;
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 
   Group& group_;

@@ -6,6 +6,7 @@
 #include "collectives/engine.hpp"
 #include "collectives/plan.hpp"
 #include "collectives/registration.hpp"
+#include "collectives/select.hpp"
 #include "collectives/small.hpp"
 #include "collectives/state_file.hpp"
 #include "collectives/transport.hpp"
@@ -123,7 +124,7 @@ class Communicator::Impl {
   std::string state_configuration() const;
 
   const CommunicatorOptions options_;
-  const Algorithm& algorithm_;
+  const Algorithm* algorithm_ = nullptr;  // chosen at registration
   const CompressorTable compressors_;
   std::shared_ptr<Engine> engine_;  // what follows goes first: buckets hold its buffers
   std::vector<Param> params_;
@@ -143,9 +144,8 @@ class Communicator::Impl {
 };
 
 Communicator::Impl::Impl(TransportPtr transport, CommunicatorOptions options)
-    : options_(std::move(options)),
-      algorithm_(find_algorithm(options_.algorithm)),
-      compressors_(options_.codec, options_.codec_for) {
+    : options_(std::move(options)), compressors_(options_.codec, options_.codec_for) {
+  check_algorithm_name(options_.algorithm);
   TW_CHECK(options_.chunk_bytes >= 1024, UsageError, "chunk_bytes is ", options_.chunk_bytes, "; at least 1024");
   engine_ = std::make_shared<Engine>(std::move(transport), options_.log);
   engine_->run([&](Group& group) {
@@ -169,18 +169,20 @@ void Communicator::Impl::register_parameters(std::vector<Param> params, std::spa
   const Deadline deadline = Deadline::in(options_.deadline_seconds);
   params_ = std::move(params);
   check_params(params_);
-  const auto planned = check_buckets(params_, buckets, compressors_, algorithm_.owners(ranks()));
+  algorithm_ = &select_algorithm(options_.algorithm, {params_, buckets, compressors_, ranks(), options_.chunk_bytes});
+  const std::uint32_t owners = algorithm_->owners(ranks());
+  const auto planned = check_buckets(params_, buckets, compressors_, owners);
   for (std::size_t b = 0; b < planned.size(); ++b) {
     plans_.emplace_back(static_cast<std::uint32_t>(b), planned[b], compressors_,
-                        PlanOptions{algorithm_.owners(ranks()), options_.chunk_bytes});
+                        PlanOptions{owners, options_.chunk_bytes});
     check_plan(plans_.back());
   }
   agree(describe_configuration(options_, compressors_) + describe_params(params_) + describe_buckets(plans_),
         [&](std::span<const std::byte> blob) { return all_gather(blob, MessageKind::handshake, deadline); });
   engine_->run([&](Group& group) {
     for (const BucketPlan& plan : plans_) {
-      algorithm_.declare_slots(group.state, plan, ranks(), rank());
-      tasks_.push_back(std::make_shared<BucketTask>(algorithm_.prepare(group, plan), consumed_));
+      algorithm_->declare_slots(group.state, plan, ranks(), rank());
+      tasks_.push_back(std::make_shared<BucketTask>(algorithm_->prepare(group, plan), consumed_));
     }
     state_bytes_ = group.state.bytes();
   });
@@ -212,6 +214,7 @@ void Communicator::Impl::start_vote() {
   source.record = [this, &group](std::span<std::byte> out) {
     const VoteRecord record{group.step.step, group.worker_status, absent_};
     std::memcpy(out.data(), &record, sizeof record);
+    engine_->set_voted(true);  // whoever has all votes may commit from here on
   };
   vote_ = std::make_shared<AllGather>(group, SmallId{MessageKind::vote, sequence_++},
                                       "the vote of step " + std::to_string(step_), std::move(source));
@@ -316,7 +319,7 @@ Stats Communicator::Impl::stats() {
 
 // What must be equal for saved memories to fit: they belong to one rank of one partition.
 std::string Communicator::Impl::state_configuration() const {
-  return detail::concat("algorithm: ", options_.algorithm, "\nrank: ", rank(), " of ", ranks(), "\n",
+  return detail::concat("algorithm: ", algorithm_->name(), "\nrank: ", rank(), " of ", ranks(), "\n",
                         compressors_.description(), "\n", describe_params(params_));
 }
 

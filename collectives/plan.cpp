@@ -98,8 +98,8 @@ class Cutter {
     }
   }
 
-  // How many elements of `extent` go into the open chunk: never 0 into an empty one. A cut falls on the granule, counted
-  // from the parameter's start, and never into a sparse codec's shard.
+  // How many elements of `extent` go into the open chunk: never 0 into an empty one. A cut falls on the granule,
+  // counted from the parameter's start, and never into a sparse codec's shard.
   std::uint64_t fitting(const Extent& extent, const CodecTraits& traits) const {
     const std::uint64_t left = chunk_count_ > filled_ ? chunk_count_ - filled_ : 0;
     const bool empty = filled_ == 0;

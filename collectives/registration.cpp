@@ -78,6 +78,15 @@ void check_params(std::span<const Param> params) {
   }
 }
 
+void check_legality(std::span<const Param> params, const CompressorTable& compressors, const Algorithm& algorithm) {
+  for (const Param& param : params) {
+    const Compressor& compressor = compressors.for_param(param);
+    const std::string reason = algorithm.refusal(compressor.codec().traits(param));
+    TW_CHECK(reason.empty(), UsageError, algorithm.name(), " cannot carry parameter '", param.name, "' (",
+             name_of(param.dtype), ") as ", compressor.canonical_spec(), ": ", reason);
+  }
+}
+
 std::vector<std::vector<PlannedPiece>> check_buckets(std::span<const Param> params,
                                                      std::span<const BucketPieces> buckets,
                                                      const CompressorTable& compressors, std::uint32_t owners) {

@@ -9,6 +9,7 @@
 
 #include <tightwire/communicator.hpp>
 
+#include "collectives/algorithm.hpp"
 #include "collectives/plan.hpp"
 #include "compress/compressor.hpp"
 
@@ -16,6 +17,9 @@ namespace tw {
 
 /// Throws UsageError unless ids are 0, 1, 2, ..., names differ and dtypes are floating-point.
 void check_params(std::span<const Param> params);
+
+/// Throws UsageError that names the first parameter whose codec makes payloads that `algorithm` cannot carry, and why.
+void check_legality(std::span<const Param> params, const CompressorTable& compressors, const Algorithm& algorithm);
 
 /// Throws UsageError unless the buckets' pieces cover every parameter exactly once, cut only where the parameter's
 /// codec allows it when it has `owners` owners. Returns them with `param` pointing into `params`.

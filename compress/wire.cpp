@@ -140,18 +140,24 @@ void open_frame(const FrameId& expected, const FrameLayout& layout, Checksum che
     TW_CHECK(crc == header.crc, WireError, "frame from rank ", expected.source, " (bucket ", expected.bucket,
              ", chunk ", expected.chunk, ") is corrupt: CRC-32C is ", crc, ", the header says ", header.crc);
   }
-  std::size_t begin = kFrameHeaderBytes + table;
+  split_frame(expected, layout, frame, bodies);
+}
+
+void split_frame(const FrameId& id, const FrameLayout& layout, std::span<const std::byte> frame,
+                 std::span<std::span<const std::byte>> bodies) {
+  const auto body = frame.subspan(kFrameHeaderBytes);
+  std::size_t begin = kFrameHeaderBytes + table_bytes(layout);
   for (std::size_t i = 0; i < layout.extents_.size(); ++i) {
     const std::size_t room = layout.offsets_[i + 1] - layout.offsets_[i];
     std::uint32_t bytes = static_cast<std::uint32_t>(room);
     if (!layout.fixed_size()) std::memcpy(&bytes, body.data() + i * sizeof bytes, sizeof bytes);
     TW_CHECK(bytes <= room && bytes % 16 == 0 && bytes <= frame.size() - begin, WireError, "frame from rank ",
-             expected.source, ": body ", i, " claims ", bytes, " bytes, room is for ",
+             id.source, ": body ", i, " claims ", bytes, " bytes, room is for ",
              std::min(room, frame.size() - begin));
     bodies[i] = frame.subspan(begin, bytes);
     begin += bytes;
   }
-  TW_CHECK(begin == frame.size(), WireError, "frame from rank ", expected.source, " has ", frame.size() - begin,
+  TW_CHECK(begin == frame.size(), WireError, "frame from rank ", id.source, " has ", frame.size() - begin,
            " bytes too many");
 }
 

@@ -145,13 +145,13 @@ void TwoShotOperation::finish_owned(OwnedChunk& owned) {
 bool TwoShotOperation::encode_next_gradient() {
   if (gradient_consumed()) return false;
   const Chunk& chunk = plan_.chunks()[order_[encoded_]];
-  Message message{coder_.encode_gradient(chunk), {}};
   ++encoded_;
   if (chunk.owner == group_.rank()) {
     auto owned = std::find_if(owned_.begin(), owned_.end(), [&](const OwnedChunk& o) { return o.chunk == &chunk; });
-    owned->frames[group_.rank()] = std::move(message);
+    owned->frames[group_.rank()].buffer = coder_.encode_own_gradient(chunk);
     return true;
   }
+  Message message{coder_.encode_gradient(chunk), {}};
   message.request = group_.send(chunk.owner, tag_of(chunk, Hop::worker), message.buffer.bytes());
   sends_.push_back(std::move(message));
   return true;

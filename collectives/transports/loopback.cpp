@@ -77,6 +77,7 @@ class Loopback final : public Transport {
  private:
   void deliver(const Letter& letter);
   void drop_into_mailbox(const Op& send, const std::shared_ptr<PendingGroup>& group, std::size_t index);
+  [[noreturn]] void throw_closed(std::uint32_t peer);
   std::optional<std::uint32_t> needed_but_gone();
 
   std::shared_ptr<Hub> hub_;
@@ -122,13 +123,22 @@ Request Loopback::post(const Exec&, std::span<const Op> ops) {
 
 void Loopback::drop_into_mailbox(const Op& send, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
   Mailbox& mailbox = hub_->mailboxes[send.peer];
-  const std::lock_guard lock(mailbox.mutex);
-  if (mailbox.closed)
-    throw PeerError(send.peer,
-                    detail::concat("rank ", send.peer, " closed its transport; rank ", rank_, " had a message for it"));
+  std::unique_lock lock(mailbox.mutex);
+  if (mailbox.closed) {
+    lock.unlock();
+    throw_closed(send.peer);
+  }
   mailbox.letters.push_back({rank_, send.tag, send.bytes, group, index});
   mailbox.woken = true;
   mailbox.changed.notify_all();
+}
+
+void Loopback::throw_closed(std::uint32_t peer) {
+  {
+    const std::lock_guard lock(own_.mutex);
+    if (own_.failure) own_.failure->raise();
+  }
+  throw PeerError(peer, detail::concat("rank ", peer, " closed its transport; rank ", rank_, " had a message for it"));
 }
 
 void Loopback::progress(Deadline until) {
@@ -147,6 +157,7 @@ void Loopback::progress(Deadline until) {
       hub_->mailboxes[letter.sender].wake();
       lock.lock();
     }
+    if (own_.failure) own_.failure->raise();  // what a rank said counts more than that it left
     if (const auto gone = needed_but_gone())
       throw PeerError(
           *gone, detail::concat("rank ", *gone, " closed its transport while rank ", rank_, " was waiting for it"));

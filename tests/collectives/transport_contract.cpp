@@ -384,6 +384,21 @@ TEST_P(TransportContract, AnAbortReachesAllAndNamesTheCulprit) {
   });
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OrderlyAbort);
+TEST_P(OrderlyAbort, CountsMoreThanLeaving) {
+  auto transports = connect(3);
+  transports[2]->abort(1, "it sent nonsense");
+  transports[2].reset();
+  Speaker speaker(*transports[0]);
+  Bytes message = pattern(100, 1), room(100);
+  try {
+    const Request send = speaker.send(2, 1, message), receive = speaker.receive(2, 1, room);
+    speaker.run_until_failure();
+  } catch (const PeerError& error) {
+    EXPECT_EQ(error.rank(), 1u) << error.what();
+  }
+}
+
 TEST_P(TransportContract, EndsWithMessagesUnderWay) {
   auto transports = connect(2);
   std::vector<Bytes> messages(2, pattern(4u << 20, 9)), rooms(2, Bytes(4u << 20));

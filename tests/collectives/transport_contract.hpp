@@ -27,4 +27,7 @@ class TransportContract : public testing::TestWithParam<const char*> {
   void run(std::uint32_t ranks, const std::function<void(Transport&, Speaker&)>& body) const;
 };
 
+/// What transports promise where nothing but a failing rank disturbs them: that its last words arrive.
+class OrderlyAbort : public TransportContract {};
+
 }  // namespace tw::test

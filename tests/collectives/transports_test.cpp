@@ -4,6 +4,7 @@
 namespace tw::test {
 
 INSTANTIATE_TEST_SUITE_P(Loopback, TransportContract, testing::Values("loopback"));
+INSTANTIATE_TEST_SUITE_P(Loopback, OrderlyAbort, testing::Values("loopback", "rate_limited:inner=(loopback)"));
 INSTANTIATE_TEST_SUITE_P(Wrapped, TransportContract,
                          testing::Values("counting:inner=(loopback)", "faulty:inner=(loopback)",
                                          "faulty:seed=1,delay=20,inner=(loopback)",

@@ -1,0 +1,138 @@
+#include "collectives/algorithms/all_gather_reduce.hpp"
+
+#include <algorithm>
+
+#include "collectives/chunk_coder.hpp"
+#include "collectives/tag.hpp"
+#include "kernels/reduce.hpp"
+
+namespace tw {
+namespace {
+
+struct GatheredChunk {
+  const Chunk* chunk;
+  std::vector<Message> frames;    // by rank; the own one holds what is sent
+  std::vector<Request> sends;     // of the own frame
+  std::uint32_t next_source = 0;  // frames are added in rank order
+  Buffer sum;
+};
+
+class AllGatherReduceOperation final : public BucketOperation {
+ public:
+  AllGatherReduceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {
+    for (const Chunk& chunk : plan.chunks())
+      chunks_.push_back({&chunk, std::vector<Message>(group.ranks()), {}, 0, {}});
+  }
+
+  void start(std::span<const Piece> pieces) override;
+  Progress advance() override;
+  bool gradient_consumed() const override { return encoded_ == chunks_.size(); }
+  Wait waiting_for() const override;
+
+ private:
+  // Each does one chunk's worth of work, or returns false.
+  bool encode_next();
+  bool add_arrived_frame();
+  bool drop_finished_sends();
+
+  Group& group_;
+  const BucketPlan& plan_;
+  ChunkCoder coder_;
+  std::vector<GatheredChunk> chunks_;
+  std::size_t encoded_ = 0;
+  std::size_t delivered_ = 0;
+};
+
+void AllGatherReduceOperation::start(std::span<const Piece> pieces) {
+  coder_.bind(pieces);
+  encoded_ = delivered_ = 0;
+  for (GatheredChunk& c : chunks_) {
+    c.next_source = 0;
+    for (std::uint32_t round = 1; round < group_.ranks(); ++round) {
+      const std::uint32_t peer = receive_peer(group_.rank(), round, group_.ranks());
+      c.frames[peer] =
+          receive_message(group_, peer, frame_tag(group_.step.step, plan_.bucket(), c.chunk->index, Hop::worker),
+                          c.chunk->layout.max_frame_bytes());
+    }
+  }
+}
+
+Operation::Progress AllGatherReduceOperation::advance() {
+  if (encode_next() || add_arrived_frame()) return Progress::more;  // others wait for what is encoded here
+  return delivered_ == chunks_.size() && drop_finished_sends() ? Progress::complete : Progress::waiting;
+}
+
+bool AllGatherReduceOperation::encode_next() {
+  if (gradient_consumed()) return false;
+  GatheredChunk& c = chunks_[encoded_++];
+  Buffer& frame = c.frames[group_.rank()].buffer;
+  frame = coder_.encode_gradient(*c.chunk);
+  const Tag tag = frame_tag(group_.step.step, plan_.bucket(), c.chunk->index, Hop::worker);
+  for (std::uint32_t round = 1; round < group_.ranks(); ++round)
+    c.sends.push_back(group_.send(send_peer(group_.rank(), round, group_.ranks()), tag, frame.bytes()));
+  return true;
+}
+
+bool AllGatherReduceOperation::add_arrived_frame() {
+  for (std::size_t i = 0; i < encoded_; ++i) {  // the own frame is there
+    GatheredChunk& c = chunks_[i];
+    const std::uint32_t source = c.next_source;
+    if (source == group_.ranks() || !c.frames[source].done()) continue;
+    if (source == 0) c.sum = group_.buffers.take(c.chunk->count() * sizeof(float));
+    const bool own = source == group_.rank();
+    coder_.decode_gradient(*c.chunk, source, own ? c.frames[source].buffer.bytes() : c.frames[source].received(),
+                           source == 0 ? Combine::assign : Combine::add, c.sum.floats());
+    if (!own) c.frames[source] = {};
+    if (++c.next_source < group_.ranks()) return true;
+    divide(group_.exec, c.sum.floats(), static_cast<float>(group_.ranks()));
+    coder_.deliver_values(*c.chunk, c.sum.floats());
+    c.sum.release();
+    ++delivered_;
+    return true;
+  }
+  return false;
+}
+
+// True once nothing is on its way any more.
+bool AllGatherReduceOperation::drop_finished_sends() {
+  for (GatheredChunk& c : chunks_) {
+    if (!std::all_of(c.sends.begin(), c.sends.end(), [](const Request& send) { return send.done(); })) return false;
+    c.sends.clear();
+    c.frames[group_.rank()] = {};
+  }
+  return true;
+}
+
+Operation::Wait AllGatherReduceOperation::waiting_for() const {
+  for (const GatheredChunk& c : chunks_)
+    if (c.next_source != group_.ranks())
+      return {c.next_source,
+              "its gradient of bucket " + std::to_string(plan_.bucket()) + ", chunk " + std::to_string(c.chunk->index)};
+  for (const GatheredChunk& c : chunks_)
+    for (std::uint32_t round = 1; round <= c.sends.size(); ++round)
+      if (!c.sends[round - 1].done())
+        return {send_peer(group_.rank(), round, group_.ranks()), "sends of bucket " + std::to_string(plan_.bucket())};
+  return {group_.rank(), "sends of bucket " + std::to_string(plan_.bucket())};
+}
+
+}  // namespace
+
+Cost AllGatherReduce::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t) const {
+  Cost cost;
+  for (const Chunk& chunk : plan.chunks()) cost.sent_bytes += (ranks - 1) * chunk.layout.max_frame_bytes();
+  cost.messages = (ranks - 1) * plan.chunks().size();
+  cost.steps = ranks > 1 ? 1 : 0;
+  return cost;
+}
+
+void AllGatherReduce::declare_slots(State& state, const BucketPlan& plan, std::uint32_t, std::uint32_t) const {
+  for (const Chunk& chunk : plan.chunks())
+    for (const Extent& extent : chunk.layout.extents())
+      chunk.compressor->declare_slots(state, *extent.param, Hop::worker, 0, extent.param->count());
+}
+
+std::unique_ptr<BucketOperation> AllGatherReduce::prepare(Group& group, const BucketPlan& plan) const {
+  return std::make_unique<AllGatherReduceOperation>(group, plan);
+}
+
+}  // namespace tw

@@ -1,0 +1,143 @@
+#include "tests/support/exchange.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <ostream>
+
+#include "kernels/base/half.hpp"
+#include "kernels/base/philox.hpp"
+#include "tests/support/ranks.hpp"
+
+namespace tw::test {
+namespace {
+
+float value_of(Values values, const PhiloxCounter& words) {
+  if (values == Values::integers) return static_cast<float>(words[0] % 17) - 8.0f;
+  float sum = 0;  // of four uniform numbers: Gaussian enough, and the same everywhere
+  for (const std::uint32_t word : words) sum += static_cast<float>(word >> 8) * 0x1p-24f - 0.5f;
+  return sum * (words[0] % 64 == 0 ? 20.0f : 1.0f);  // with heavy tails
+}
+
+}  // namespace
+
+float Tensor::get(std::uint64_t i) const {
+  if (dtype_ == DType::f32) {
+    float value;
+    std::memcpy(&value, bytes_.data() + i * sizeof value, sizeof value);
+    return value;
+  }
+  std::uint16_t bits;
+  std::memcpy(&bits, bytes_.data() + i * sizeof bits, sizeof bits);
+  return dtype_ == DType::f16 ? float_from_f16(bits) : float_from_bf16(bits);
+}
+
+void Tensor::set(std::uint64_t i, float value) {
+  if (dtype_ == DType::f32) {
+    std::memcpy(bytes_.data() + i * sizeof value, &value, sizeof value);
+    return;
+  }
+  const std::uint16_t bits = dtype_ == DType::f16 ? f16_from_float(value) : bf16_from_float(value);
+  std::memcpy(bytes_.data() + i * sizeof bits, &bits, sizeof bits);
+}
+
+// The first few values are enough to tell what went wrong.
+void PrintTo(const Tensor& tensor, std::ostream* out) {
+  *out << tensor.count() << " x " << name_of(tensor.dtype()) << (tensor.absent ? ", absent" : "");
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(tensor.count(), 4); ++i) *out << ' ' << tensor.get(i);
+}
+
+void PrintTo(const SavedSlot& slot, std::ostream* out) {
+  *out << "parameter " << slot.param << (slot.hop == Hop::worker ? " worker [" : " owner [") << slot.first << ", "
+       << slot.first + slot.values.size() << ')';
+  for (std::size_t i = 0; i < std::min<std::size_t>(slot.values.size(), 2); ++i) *out << ' ' << slot.values[i];
+}
+
+std::vector<Param> awkward_params(std::uint64_t largest) {
+  std::vector<Param> params;
+  const auto add = [&](const char* name, std::uint64_t rows, std::uint64_t cols, DType dtype) {
+    if (rows * cols <= largest) params.push_back({name, static_cast<std::uint32_t>(params.size()), rows, cols, dtype});
+  };
+  add("empty", 0, 7, DType::f32);
+  add("scalar", 1, 1, DType::f32);
+  add("vector", 1, 31, DType::f32);
+  add("half", 33, 17, DType::f16);
+  add("matrix", 61, 97, DType::f32);
+  add("brain", 1, 1000, DType::bf16);
+  add("wide", 3, 1367, DType::f32);
+  return params;
+}
+
+Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t step, std::uint32_t rank) {
+  Tensors tensors;
+  for (const Param& param : params) {
+    Tensor& tensor = tensors.emplace_back(param.dtype, param.count());
+    for (std::uint64_t i = 0; i < param.count(); ++i)
+      tensor.set(i, value_of(values, philox4x32({static_cast<std::uint32_t>(i), param.id, rank, 0},
+                                                {static_cast<std::uint32_t>(step), 7})));
+  }
+  return tensors;
+}
+
+Member::Member(const GroupSpec& spec, TransportPtr transport)
+    : params_(spec.params),
+      buckets_(plan_buckets(params_, spec.bucket_bytes)),
+      communicator_(std::move(transport), spec.options) {
+  communicator_.register_parameters(params_, buckets_);
+}
+
+std::vector<Piece> Member::pieces(std::uint32_t bucket, Tensors& tensors) const {
+  std::vector<Piece> pieces = buckets_[bucket];
+  for (Piece& piece : pieces) piece.data = tensors[piece.param->id].view();
+  return pieces;
+}
+
+Work Member::hand_over(std::uint32_t bucket, Tensors& tensors) {
+  return communicator_.all_reduce({bucket, pieces(bucket, tensors)});
+}
+
+StepOutcome Member::step(std::uint64_t step, Tensors& tensors) {
+  communicator_.begin_step({step, 0.1, 1});
+  for (std::uint32_t bucket = 0; bucket < buckets(); ++bucket) hand_over(bucket, tensors);
+  return communicator_.end_step(soon());
+}
+
+std::vector<std::byte> Member::saved_state() {
+  std::vector<std::byte> saved;
+  communicator_.save_state(
+      [&](std::span<const std::byte> bytes) { saved.insert(saved.end(), bytes.begin(), bytes.end()); });
+  return saved;
+}
+
+void with_group(const GroupSpec& spec, const std::function<void(Member&)>& body) {
+  auto transports = connect_threads(spec.ranks, {.transport = spec.transport});
+  on_ranks(spec.ranks, [&](std::uint32_t rank) {
+    Member member(spec, std::move(transports[rank]));
+    body(member);
+    member.communicator().barrier(soon());  // nobody leaves while others wait for it
+  });
+}
+
+std::vector<SavedSlot> slots_in(std::span<const std::byte> saved) {
+  const auto take = [&](auto& value) {
+    std::memcpy(&value, saved.data(), sizeof value);
+    saved = saved.subspan(sizeof value);
+  };
+  std::uint32_t magic, version;
+  std::uint64_t text_bytes, count;
+  take(magic), take(version), take(text_bytes);
+  saved = saved.subspan(text_bytes);
+  take(count);
+  std::vector<SavedSlot> slots(count);
+  for (SavedSlot& slot : slots) {
+    std::uint32_t hop;
+    std::uint64_t name_hash, values;
+    take(slot.param), take(hop), take(name_hash), take(slot.first), take(values);
+    slot.hop = static_cast<Hop>(hop);
+    slot.values.resize(values);
+    if (values != 0) std::memcpy(slot.values.data(), saved.data(), values * sizeof(float));
+    saved = saved.subspan(values * sizeof(float));
+  }
+  return slots;
+}
+
+}  // namespace tw::test
