@@ -133,6 +133,8 @@ bool Engine::advance_all() {
   for (auto active = active_.begin(); active != active_.end();) {
     const Operation::Progress progress = active->operation->advance();
     busy |= progress != Operation::Progress::waiting;
+    // Between two chunks of work the wire must not run dry.
+    if (progress == Operation::Progress::more) transport_->progress(Deadline(Deadline::Clock::now()));
     if (progress == Operation::Progress::complete) {
       complete(active->ticket);
       active = active_.erase(active);

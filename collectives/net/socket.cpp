@@ -76,6 +76,10 @@ void set_no_delay(const Descriptor& socket) {
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void limit_unsent(const Descriptor& socket, int bytes) {
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 bool wait_any(std::span<Wanted> entries, Deadline deadline) {
   std::vector<pollfd> polled;
   for (const Wanted& wanted : entries) polled.push_back({wanted.socket->get(), wanted.events, 0});

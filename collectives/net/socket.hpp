@@ -84,6 +84,8 @@ Descriptor begin_connect(const Address& address);
 int connect_error(const Descriptor& socket);
 /// Small messages leave at once.
 void set_no_delay(const Descriptor& socket);
+/// The system takes no more while it holds this much that has not left.
+void limit_unsent(const Descriptor& socket, int bytes);
 
 /// One of `entries` may have become ready. False at the deadline.
 struct Wanted {

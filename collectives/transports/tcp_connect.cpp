@@ -16,6 +16,7 @@ constexpr double kHelloSeconds = 2;        // what a stranger has to say who it 
 constexpr std::size_t kMaxStrangers = 64;  // connections at once that have not shown the token; the oldest goes
 constexpr std::size_t kMaxHostBytes = 64;
 constexpr int kMaxCalls = 100;
+constexpr int kUnsentBytes = 128 * 1024;  // what a vote may have to wait for: a millisecond at 1 Gb/s
 
 TcpToken random_token() {
   TcpToken token;
@@ -216,6 +217,7 @@ bool Mesh::greet(const Descriptor& socket, std::uint32_t peer) const {
 
 void Mesh::join(Candidate& candidate, std::uint32_t peer) {
   set_no_delay(candidate.socket);
+  limit_unsent(candidate.socket, kUnsentBytes);
   links_[peer] = std::make_unique<TcpLink>(std::move(candidate.socket), peer, ranks_);
 }
 

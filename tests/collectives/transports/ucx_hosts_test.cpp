@@ -1,21 +1,17 @@
 // UCX between hosts: network namespaces of this machine with a link between them. Needs root; skipped elsewhere.
 //
 // Namespaces share memory, and UCX would use it: that it does not is seen on the link's own counters.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include <tightwire/communicator.hpp>
 
+#include "tests/support/lab.hpp"
 #include "tests/support/processes.hpp"
 
 namespace tw::test {
@@ -28,32 +24,9 @@ constexpr double kDeadline = 2;
 class UcxHosts : public testing::Test {
  protected:
   void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "namespaces need root";
-    const int status = lab("up " + std::to_string(kRanks) + " none");
-    if (WEXITSTATUS(status) == 3) GTEST_SKIP() << "this machine does not allow network namespaces";
-    ASSERT_EQ(status, 0);
+    if (!lab_.why_not().empty()) GTEST_SKIP() << lab_.why_not();
   }
-  void TearDown() override { lab("down"); }
-
-  // Moves the calling process to host `rank`, with a view of its devices in /sys, where UCX looks for them.
-  void move_to_host(std::uint32_t rank) const {
-    const std::string path = "/run/netns/" + name_ + "-" + std::to_string(rank);
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || setns(fd, CLONE_NEWNET) != 0 || unshare(CLONE_NEWNS) != 0 ||
-        mount("", "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0 || mount("sysfs", "/sys", "sysfs", 0, nullptr) != 0)
-      throw std::runtime_error("cannot move to " + path);
-    close(fd);
-  }
-  void cut_link(std::uint32_t rank) const {
-    const std::string command = "ip -n " + name_ + "-sw link set s" + std::to_string(rank) + " down";
-    ASSERT_EQ(std::system(command.c_str()), 0);
-  }
-
- private:
-  int lab(const std::string& arguments) const {
-    return std::system(("TW_LAB=" + name_ + " " TW_TEST_LAB " " + arguments).c_str());
-  }
-  const std::string name_ = "twlabt" + std::to_string(getpid());
+  const Lab lab_{kRanks};
 };
 
 Communicator join(std::uint32_t rank) {
@@ -99,7 +72,7 @@ std::string train(std::uint32_t rank, const std::function<void()>& before_second
 
 TEST_F(UcxHosts, TakesTheNetworkThoughMemoryCouldBeShared) {
   Processes processes(kRanks, [&](std::uint32_t rank, const Milestone&) {
-    move_to_host(rank);
+    lab_.move_to_host(rank);
     const std::string outcome = train(rank, [] {});
     const std::uint64_t shares = 2 * (kRanks - 1) * 4 * kCount / kRanks;  // a step sends that much
     return sent_over_link() > 2 * shares ? outcome : "only " + std::to_string(sent_over_link()) + " bytes on the link";
@@ -118,7 +91,7 @@ void expect_named(Processes& processes) {
 TEST_F(UcxHosts, AKilledOrStoppedRankIsNamedByAll) {
   for (const int signal : {SIGKILL, SIGSTOP}) {
     Processes processes(kRanks, [&](std::uint32_t rank, const Milestone& reached) {
-      move_to_host(rank);
+      lab_.move_to_host(rank);
       return train(rank, [&] {
         if (rank != 1) return;
         reached();
@@ -133,7 +106,7 @@ TEST_F(UcxHosts, AKilledOrStoppedRankIsNamedByAll) {
 
 TEST_F(UcxHosts, ARankThatIsCutOffIsNamedByAll) {
   Processes processes(kRanks, [&](std::uint32_t rank, const Milestone& reached) {
-    move_to_host(rank);
+    lab_.move_to_host(rank);
     return train(rank, [&] {
       if (rank != 1) return;
       reached();
@@ -141,7 +114,7 @@ TEST_F(UcxHosts, ARankThatIsCutOffIsNamedByAll) {
     });
   });
   ASSERT_TRUE(processes.wait_for_milestone(1)) << processes.outcome(1);
-  cut_link(1);
+  lab_.cut_link(1);
   expect_named(processes);
 }
 
