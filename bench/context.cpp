@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "bench/build.hpp"
+#include "kernels/base/target.hpp"
 
 namespace tw {
 namespace {
@@ -72,6 +73,7 @@ nlohmann::ordered_json run_context(const RunConditions& conditions) {
   context["libraries"] = {{"glibc", gnu_get_libc_version()}};
   context["kernel"] = kernel_release();
   context["cpu"] = cpu_model();
+  context["simd"] = simd_target();
   context["cores"] = std::thread::hardware_concurrency();
   context["memory_bytes"] =
       static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));

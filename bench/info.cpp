@@ -101,7 +101,8 @@ void print_text(const nlohmann::ordered_json& info) {
   const auto& context = info["context"];
   std::cout << "tightwire " << build().version << " (" << build().revision << "), "
             << context["build"].get<std::string>() << ", " << build().compiler << '\n'
-            << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores\n\ntransports\n";
+            << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores, SIMD target "
+            << context["simd"].get<std::string>() << "\n\ntransports\n";
   TextTable transports({"name", "what it does", ""});
   for (const auto& row : info["transports"]) {
     const std::string missing = row["unavailable"];

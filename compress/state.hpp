@@ -17,6 +17,8 @@
 
 #include <tightwire/types.hpp>
 
+#include "kernels/base/aligned.hpp"
+
 namespace tw {
 
 /// The part of a slot that covers one run.
@@ -57,7 +59,7 @@ class State {
  private:
   struct Slot {
     std::uint64_t first = 0;
-    std::vector<float> live, next;
+    AlignedVector<float> live, next;
     bool written = false;
   };
   using Key = std::tuple<std::uint32_t, Hop, std::string>;

@@ -68,6 +68,14 @@ TEST(State, HoldsTwoBuffersOfWhatWasDeclared) {
   EXPECT_EQ(state.bytes(), 2 * 100 * sizeof(float));
 }
 
+TEST(State, SlotsBeginOnACacheLine) {
+  State state;
+  state.declare(kFirst, Hop::worker, "residual", 0, 100);
+  const SlotView view = state.write(kFirst, Hop::worker, "residual", 0, 100);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(view.live.data()) % 64, 0u);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(view.next.data()) % 64, 0u);
+}
+
 TEST(State, RefusesWhatWasNotDeclared) {
   State state;
   state.declare(kFirst, Hop::owner, "residual", 25, 25);
