@@ -1,0 +1,123 @@
+#include "bench/kernels/ops.hpp"
+
+#include <cstring>
+
+#include "bench/codecs.hpp"
+#include "kernels/cast.hpp"
+#include "kernels/dither.hpp"
+#include "kernels/inspect.hpp"
+#include "kernels/quantize.hpp"
+#include "kernels/reduce.hpp"
+#include "kernels/sample.hpp"
+#include "kernels/scatter.hpp"
+#include "kernels/select.hpp"
+#include "kernels/signs.hpp"
+
+namespace tw {
+namespace {
+
+constexpr std::uint64_t kBlock = 256, kDitherBlock = 512;
+constexpr std::uint32_t kDitherBits = 4;
+constexpr DitherNoise kNoise{{{1, 2}, {3, 4}}, 0};
+constexpr Blend kAdd{Combine::add, 1.0f};
+
+std::uint64_t parts(std::uint64_t count, std::uint64_t of) { return (count + of - 1) / of; }
+
+Feedback feedback(OpBuffers& b) { return {b.residual_in, b.residual_out}; }
+Int8Body int8_body(OpBuffers& b) { return {kBlock, std::span(b.units).first(parts(b.count, kBlock)), b.codes}; }
+SignBody sign_body(OpBuffers& b) {
+  return {kBlock, std::span(b.units).first(parts(b.count, kBlock)), std::span(b.words).first(parts(b.count, 32))};
+}
+DitherBody dither_body(OpBuffers& b) {
+  return {kDitherBlock, kDitherBits, std::span(b.units).first(parts(b.count, kDitherBlock)),
+          std::span(b.words).first(parts(b.count, 32) * kDitherBits)};
+}
+SparseBody sparse_body(OpBuffers& b) { return {b.indices, b.sparse_values}; }
+
+const BenchmarkedOp kOps[] = {
+    {"memcpy", [](const Exec&, OpBuffers& b) { std::memcpy(b.out.data(), b.values.data(), b.count * sizeof(float)); }},
+    {"int8/encode", [](const Exec& e, OpBuffers& b) { quantize_int8(e, b.values, int8_body(b)); }},
+    {"int8/encode_ef",
+     [](const Exec& e, OpBuffers& b) { quantize_int8_feedback(e, b.values, feedback(b), int8_body(b)); }},
+    {"int8/decode_add",
+     [](const Exec& e, OpBuffers& b) {
+       const Int8Body body = int8_body(b);
+       dequantize_int8(e, {body.block, body.units, body.codes}, kAdd, b.out);
+     }},
+    {"onebit/encode", [](const Exec& e, OpBuffers& b) { encode_signs(e, b.values, sign_body(b)); }},
+    {"onebit/encode_ef",
+     [](const Exec& e, OpBuffers& b) { encode_signs_feedback(e, b.values, feedback(b), sign_body(b)); }},
+    {"onebit/decode_add",
+     [](const Exec& e, OpBuffers& b) {
+       const SignBody body = sign_body(b);
+       decode_signs(e, {body.block, body.units, body.words}, kAdd, b.out);
+     }},
+    {"qsgd/encode",
+     [](const Exec& e, OpBuffers& b) { encode_dithered(e, b.values, Norm::max, kNoise, dither_body(b)); }},
+    {"qsgd_l2/encode",
+     [](const Exec& e, OpBuffers& b) { encode_dithered(e, b.values, Norm::l2, kNoise, dither_body(b)); }},
+    {"qsgd/encode_ef",
+     [](const Exec& e, OpBuffers& b) {
+       encode_dithered_feedback(e, b.values, feedback(b), Norm::max, kNoise, dither_body(b));
+     }},
+    {"qsgd/decode_add",
+     [](const Exec& e, OpBuffers& b) {
+       const DitherBody body = dither_body(b);
+       decode_dithered(e, {body.block, body.bits, body.units, body.words}, kAdd, b.out);
+     }},
+    {"bf16/encode", [](const Exec& e, OpBuffers& b) { narrow(e, b.values, DType::bf16, b.halves); }},
+    {"bf16/encode_ef",
+     [](const Exec& e, OpBuffers& b) { narrow_feedback(e, b.values, feedback(b), DType::bf16, b.halves); }},
+    {"bf16/decode_add", [](const Exec& e, OpBuffers& b) { widen(e, b.halves, DType::bf16, kAdd, b.out); }},
+    {"fp16/encode", [](const Exec& e, OpBuffers& b) { narrow(e, b.values, DType::f16, b.halves); }},
+    {"fp16/encode_ef",
+     [](const Exec& e, OpBuffers& b) { narrow_feedback(e, b.values, feedback(b), DType::f16, b.halves); }},
+    {"fp16/decode_add", [](const Exec& e, OpBuffers& b) { widen(e, b.halves, DType::f16, kAdd, b.out); }},
+    {"identity/encode", [](const Exec& e, OpBuffers& b) { copy_values(e, b.values, b.out); }},
+    {"identity/decode_add", [](const Exec& e, OpBuffers& b) { blend_values(e, b.values, kAdd, b.out); }},
+    {"topk/encode", [](const Exec& e, OpBuffers& b) { select_largest(e, b.values, sparse_body(b)); }},
+    {"topk/encode_ef",
+     [](const Exec& e, OpBuffers& b) { select_largest_feedback(e, b.values, feedback(b), sparse_body(b)); }},
+    {"topk/decode_add",
+     [](const Exec& e, OpBuffers& b) {
+       scatter(e, {b.indices, b.sparse_values}, kAdd, b.out);
+     }},
+    {"topk/decode",
+     [](const Exec& e, OpBuffers& b) {
+       scatter(e, {b.indices, b.sparse_values}, {}, b.out);
+     }},
+    {"randomk/indices",
+     [](const Exec& e, OpBuffers& b) {
+       sample_strata(e, {kNoise.words, 0, b.count}, b.indices);
+     }},
+    {"randomk/gather", [](const Exec& e, OpBuffers& b) { gather(e, b.values, sparse_body(b)); }},
+    {"inspect", [](const Exec& e, OpBuffers& b) { inspect(e, b.values); }},
+    {"accumulate", [](const Exec& e, OpBuffers& b) { accumulate(e, b.values, b.out); }},
+    {"divide", [](const Exec& e, OpBuffers& b) { divide(e, b.out, 1.0f); }},
+};
+
+}  // namespace
+
+OpBuffers::OpBuffers(std::uint64_t elements)
+    : count(elements),
+      values(count),
+      residual_in(count),
+      residual_out(count),
+      out(count),
+      units(parts(count, kBlock)),
+      sparse_values(parts(count, 100)),
+      words(parts(count, 32) * kDitherBits),
+      indices(parts(count, 100)),
+      halves(count),
+      codes(count) {
+  Team team(1);
+  fill(CodecData::gaussian, team, values);
+  fill(CodecData::gaussian, team, residual_in);
+  reference::sample_strata({}, {kNoise.words, 0, count}, indices);
+}
+
+Exec OpBuffers::exec(Backend backend) { return {backend, 1, &arena, &status}; }
+
+std::vector<BenchmarkedOp> benchmarked_ops() { return {std::begin(kOps), std::end(kOps)}; }
+
+}  // namespace tw
