@@ -45,6 +45,22 @@ struct FastBrain {
   }
 };
 
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+// binary16 by the processor: round to nearest even, and exact with denormals, whatever MXCSR says of these.
+struct FastHalf {
+  using Tag = hn::Rebind<hwy::float16_t, FloatTag>;
+
+  static HWY_INLINE Halves narrow(Floats value) {
+    const Floats largest = hn::Set(FloatTag(), 65504.0f);
+    const Floats saturated = hn::Max(hn::Min(value, largest), hn::Neg(largest));
+    return hn::BitCast(HalfTag(), hn::DemoteTo(Tag(), saturated));
+  }
+  static HWY_INLINE Floats widen(Halves half) {
+    const Floats value = hn::PromoteTo(FloatTag(), hn::BitCast(Tag(), half));
+    return hn::IfThenElse(hn::IsNaN(value), hn::Set(FloatTag(), kNan), value);
+  }
+};
+#else
 // binary16. Denormals of 2^-24 are rounded by adding 0.5, whose unit in the last place is 2^-24; coming back, a number
 // with an exponent too many has 2^-14 subtracted. Neither meets f32 denormals but where the result is 0.
 struct FastHalf {
@@ -75,6 +91,7 @@ struct FastHalf {
     return hn::BitCast(FloatTag(), hn::IfThenElse(hn::RebindMask(UintTag(), nan), uints(kNanBits), bits));
   }
 };
+#endif
 
 constexpr std::size_t kStretch = 1024;
 

@@ -89,11 +89,22 @@ struct Rounding {
   }
 };
 
-HWY_INLINE void store_planes(const std::uint8_t* codes, std::uint32_t bits, std::uint32_t* planes) {
+// Bytes of `count` registers from the first on, in one.
+template <std::size_t count>
+HWY_INLINE auto joined(const hn::Vec<ByteOfFloatTag>* bytes) {
+  if constexpr (count == 1)
+    return *bytes;
+  else
+    return hn::Combine(hn::CappedTag<std::uint8_t, count * kWidth>(), joined<count / 2>(bytes + count / 2),
+                       joined<count / 2>(bytes));
+}
+
+HWY_INLINE void store_planes(const hn::Vec<ByteOfFloatTag>* codes, std::uint32_t bits, std::uint32_t* planes) {
+  constexpr std::size_t kJoined = kByteWidth / kWidth;
   const hn::RebindToSigned<ByteTag> signed_tag;
   hn::Vec<ByteTag> bytes[kByteVectors];
   for (std::size_t v = 0; v < kByteVectors; ++v) {
-    bytes[v] = hn::Load(ByteTag(), codes + v * kByteWidth);
+    bytes[v] = joined<kJoined>(codes + v * kJoined);
     for (std::uint32_t shift = bits; shift < 8; ++shift) bytes[v] = hn::Add(bytes[v], bytes[v]);
   }
   for (std::uint32_t plane = bits; plane-- != 0;) {
@@ -125,15 +136,18 @@ HWY_INLINE void load_planes(const std::uint32_t* planes, std::uint32_t bits, std
 // One group: its planes, and with feedback the residual of p = x.
 template <bool feedback, bool stream>
 HWY_INLINE void encode_group(const float* x, const Rounding& rounding, Floats unit, const std::uint32_t* words,
-                             std::uint8_t* codes, float* residual) {
-  for (std::size_t at = 0; at < kGroup; at += kWidth) {
+                             std::uint32_t bits, std::uint32_t* planes, float* residual) {
+  hn::Vec<ByteOfFloatTag> codes[kVectors];
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    const std::size_t at = v * kWidth;
     const Floats value = load(x + at), rounded = rounding(value, words + at);
-    hn::StoreU(hn::TruncateTo(ByteOfFloatTag(), hn::BitCast(UintTag(), rounded)), ByteOfFloatTag(), codes + at);
+    codes[v] = hn::TruncateTo(ByteOfFloatTag(), hn::BitCast(UintTag(), rounded));
     if constexpr (feedback) {
       const Floats level = hn::Sub(rounded, hn::Set(FloatTag(), 0x1.8p23f));
       store<stream>(hn::Sub(value, hn::Mul(level, unit)), residual + at);
     }
   }
+  store_planes(codes, bits, planes);
 }
 
 struct Block {
@@ -153,14 +167,13 @@ float encode_block(const Block& block, const float* x, std::uint32_t* planes, fl
   const Rounding rounding{hn::Set(FloatTag(), scale.inverse), hn::Set(FloatTag(), levels)};
   const Floats unit = hn::Set(FloatTag(), scale.unit);
   alignas(64) std::uint32_t words[HWY_MAX(kWordBatch, kGroup)];
-  alignas(32) std::uint8_t codes[kGroup];
   for (std::size_t i = 0; i < padded; i += kGroup) {
     const std::size_t in_batch = kWordBatch > kGroup ? (block.first + i) % kWordBatch : 0;
     if (in_batch == 0 || i == 0)
       for (std::size_t w = 0; w < HWY_MAX(kWordBatch, kGroup); w += kWordBatch)
         next_words(block.words, (block.first + i - in_batch + w) / 4, words + w);
-    encode_group<feedback, stream>(x + i, rounding, unit, words + in_batch, codes, residual + i);
-    store_planes(codes, block.bits, planes + i / kGroup * block.bits);
+    encode_group<feedback, stream>(x + i, rounding, unit, words + in_batch, block.bits,
+                                   planes + i / kGroup * block.bits, residual + i);
   }
   if (scale.inverse == 0.0f) std::memset(planes, 0, padded / kGroup * block.bits * sizeof(std::uint32_t));
   return scale.unit;

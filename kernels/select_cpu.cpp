@@ -5,6 +5,7 @@
 // begins without one. Exact in all cases.
 #include "kernels/select.hpp"
 
+#include <bit>
 #include <cmath>
 
 #include "kernels/base/arena.hpp"
@@ -74,18 +75,27 @@ struct Candidates {
   std::size_t count = 0;
 };
 
-template <class Mask>
-HWY_INLINE void append(Candidates& to, Ints bits, Uints indices, Mask above) {
-  hn::StoreU(hn::Compress(hn::BitCast(UintTag(), bits), hn::RebindMask(UintTag(), above)), UintTag(),
-             to.bits + to.count);
-  hn::StoreU(hn::Compress(indices, hn::RebindMask(UintTag(), above)), UintTag(), to.indices + to.count);
-  to.count += hn::CountTrue(IntTag(), above);
-}
-
 HWY_INLINE void append(Candidates& to, float value, std::size_t index) {
   if (static_cast<std::int32_t>(magnitude_bits(value)) <= to.bound) return;
   to.bits[to.count] = std::bit_cast<std::uint32_t>(value);
   to.indices[to.count++] = static_cast<std::uint32_t>(index);
+}
+
+// Appends those of a stride that exceed the bound; there is room for all. One bit after another: they are few, and
+// registers are compressed through tables or microcode on many processors.
+HWY_INLINE void append_above(Candidates& to, const Ints* bits, std::size_t first) {
+  const Ints bound = hn::Set(IntTag(), to.bound), mask = hn::Set(IntTag(), 0x7fffffff);
+  alignas(64) std::int32_t values[kStride];
+  std::uint64_t above = 0;
+  for (std::size_t v = 0; v < 2 * kVectors; ++v) {
+    hn::Store(bits[v], IntTag(), values + v * kWidth);
+    above |= std::uint64_t{bits_of_mask(IntTag(), hn::Gt(hn::And(bits[v], mask), bound))} << (v * kWidth);
+  }
+  for (; above != 0; above &= above - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(above));
+    to.bits[to.count] = static_cast<std::uint32_t>(values[i]);
+    to.indices[to.count++] = static_cast<std::uint32_t>(first + i);
+  }
 }
 
 // Takes elements from `i` on until the end or until there may be no room for more; returns where.
@@ -102,9 +112,7 @@ std::size_t gather_above(const Source& source, std::size_t i, std::size_t count,
     }
     if (hn::AllFalse(IntTag(), hn::Gt(most, bound))) continue;
     if (to.count + kStride > to.room) return i;
-    for (std::size_t v = 0; v < 2 * kVectors; ++v)
-      append(to, bits[v], hn::Iota(UintTag(), static_cast<std::uint32_t>(i + v * kWidth)),
-             hn::Gt(hn::And(bits[v], mask), bound));
+    append_above(to, bits, i);
   }
   for (; i < count; ++i) {
     if (to.count == to.room) return i;

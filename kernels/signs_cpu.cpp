@@ -55,8 +55,7 @@ HWY_INLINE std::uint32_t sign_word(const float* x) {
 
 // Register v of a group: `unit` with the signs of `word`.
 HWY_INLINE Floats signed_by(std::uint32_t word, std::size_t v, Floats unit) {
-  const Uints shifts =
-      hn::Sub(hn::Set(UintTag(), static_cast<std::uint32_t>(kGroup - 1 - v * kWidth)), hn::Iota(UintTag(), 0));
+  const Uints shifts = hn::Sub(hn::Set(UintTag(), static_cast<std::uint32_t>(kGroup - 1 - v * kWidth)), lane_numbers());
   const Uints signs = hn::And(hn::Shl(hn::Set(UintTag(), word), shifts), hn::Set(UintTag(), kSignBit));
   return hn::BitCast(FloatTag(), hn::Xor(signs, hn::BitCast(UintTag(), unit)));
 }

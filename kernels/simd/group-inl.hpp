@@ -52,6 +52,12 @@ HWY_INLINE Floats load(const float* from) { return hn::LoadU(FloatTag(), from); 
 HWY_INLINE Ints bits_of(Floats value) { return hn::BitCast(IntTag(), value); }
 HWY_INLINE Ints magnitude_bits_of(Floats value) { return hn::And(bits_of(value), hn::Set(IntTag(), 0x7fffffff)); }
 
+/// 0, 1, 2, ...: from memory, since g++ builds what hn::Iota gives through slow stores of single lanes.
+HWY_INLINE Uints lane_numbers() {
+  alignas(64) static constexpr std::uint32_t kNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return hn::Load(UintTag(), kNumbers);
+}
+
 /// Asks for the group 1024 elements ahead: the hardware does not fetch across pages by itself. The address may lie
 /// outside of everything, so it is not computed as a pointer.
 HWY_INLINE void prefetch_group(const float* from) {

@@ -33,7 +33,7 @@ HWY_INLINE Product wide_product(Uints lanes, Uints multiplier) {
 /// lower half wraps on the way.
 HWY_INLINE void next_words(const PhiloxWords& words, std::uint64_t quad, std::uint32_t* out) {
   const auto low = static_cast<std::uint32_t>(quad), high = static_cast<std::uint32_t>(quad >> 32);
-  Uints c0 = hn::Iota(UintTag(), low), c1 = hn::Set(UintTag(), high);
+  Uints c0 = hn::Add(lane_numbers(), hn::Set(UintTag(), low)), c1 = hn::Set(UintTag(), high);
   Uints c2 = hn::Set(UintTag(), words.high.data()[0]), c3 = hn::Set(UintTag(), words.high.data()[1]);
   Uints key0 = hn::Set(UintTag(), words.key.data()[0]), key1 = hn::Set(UintTag(), words.key.data()[1]);
   for (int round = 0; round < 10; ++round) {
