@@ -82,6 +82,10 @@ void Core::start(Sending& sending, MessageId id, std::span<const std::byte> head
   params.cb.send = on_sent;
   params.user_data = &sending;
   params.memory_type = UCS_MEMORY_TYPE_HOST;
+  if (links_[sending.peer].fabric->prefers_eager()) {
+    params.op_attr_mask |= UCP_OP_ATTR_FIELD_FLAGS;
+    params.flags = UCP_AM_SEND_FLAG_EAGER;
+  }
   liveness_.sent(sending.peer, Liveness::Clock::now());
   const ucp_ep_h endpoint = links_[sending.peer].endpoint;
   if (endpoint == nullptr) return sent(sending, UCS_ERR_CONNECTION_RESET);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <mutex>
+#include <sstream>
 
 #include <tightwire/deadline.hpp>
 
@@ -56,10 +57,19 @@ ucp_worker_h new_worker(ucp_context_h context) {
   return worker;
 }
 
+bool has_tcp_alone(ucp_context_h context) {
+  const auto devices = devices_by_transport(context);
+  return devices.size() == 1 && devices.contains("tcp");
+}
+
 }  // namespace
 
 Fabric::Fabric(Path path, const std::string& interface)
-    : path_(path), context_(new_context(path, interface)), worker_(new_worker(context_.get())) {}
+    : path_(path),
+      context_(new_context(path, interface)),
+      worker_(new_worker(context_.get())),
+      prefers_eager_(path == Path::network && has_tcp_alone(context_.get()) && users_setting("RNDV_THRESH") == "auto") {
+}
 
 Fabric::~Fabric() {
   // What a failure left behind cannot be completed where links cannot be cut; UCX would list all of it.
@@ -131,6 +141,19 @@ void Fabric::finish(ucs_status_ptr_t request, double seconds) {
     poll(&fd, 1, static_cast<int>(until.left() * 1000) + 1);
   }
   ucp_request_free(request);
+}
+
+std::map<std::string, std::string> devices_by_transport(ucp_context_h context) {
+  // UCX tells it to people only: "#   resource 3  :  md 1  dev 2  flags -- tcp/eth0".
+  std::map<std::string, std::string> found;
+  std::istringstream lines(printed_by([&](std::FILE* stream) { ucp_context_print_info(context, stream); }));
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.rfind(' ') + 1, slash = line.find('/', begin);
+    if (line.find("resource") == std::string::npos || slash == std::string::npos) continue;
+    std::string& devices = found[line.substr(begin, slash - begin)];
+    devices += (devices.empty() ? "" : ", ") + line.substr(slash + 1);
+  }
+  return found;
 }
 
 std::string ucx_version() {

@@ -15,15 +15,7 @@ constexpr std::array<std::string_view, 8> kSharedMemory{"shm", "sm", "mm", "posi
 
 // Everything that UCX would use, as lines of NAME=value.
 std::string printed(const ucp_config_t* config) {
-  char* text = nullptr;
-  std::size_t bytes = 0;
-  std::FILE* stream = open_memstream(&text, &bytes);
-  TW_CHECK(stream != nullptr, SystemError, "open_memstream: out of memory");
-  ucp_config_print(config, stream, nullptr, UCS_CONFIG_PRINT_CONFIG);
-  std::fclose(stream);
-  std::string result(text, bytes);
-  std::free(text);
-  return result;
+  return printed_by([&](std::FILE* stream) { ucp_config_print(config, stream, nullptr, UCS_CONFIG_PRINT_CONFIG); });
 }
 
 // The value that UCX would use for `name`, as the user or its default gives it.
@@ -46,6 +38,24 @@ bool is_shared_memory(std::string_view transport) {
 }
 
 }  // namespace
+
+std::string printed_by(const std::function<void(std::FILE*)>& print) {
+  char* text = nullptr;
+  std::size_t bytes = 0;
+  std::FILE* stream = open_memstream(&text, &bytes);
+  TW_CHECK(stream != nullptr, SystemError, "open_memstream: out of memory");
+  print(stream);
+  std::fclose(stream);
+  std::string result(text, bytes);
+  std::free(text);
+  return result;
+}
+
+std::string users_setting(const std::string& name) {
+  Settings config;
+  TW_UCX(ucp_config_read(nullptr, nullptr, config.out()));
+  return value_of(printed(config.get()), name);
+}
 
 std::string without_shared_memory(const std::string& tls) {
   if (tls == "all") return "^shm,self";

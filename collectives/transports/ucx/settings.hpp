@@ -3,6 +3,8 @@
 
 #include <ucp/api/ucp.h>
 
+#include <cstdio>
+#include <functional>
 #include <string>
 
 #include "collectives/transports/ucx/fabric.hpp"
@@ -18,5 +20,11 @@ Settings settings_for(Path path, const std::string& interface);
 /// UCX_TLS for the network: `tls` without shared memory, which UCX would prefer between namespaces of one machine, and
 /// without the loop to oneself, which would hide that nothing else is there. Empty if nothing is left.
 std::string without_shared_memory(const std::string& tls);
+
+/// The value that UCX would use for UCX_`name`: the user's, or its default.
+std::string users_setting(const std::string& name);
+
+/// What `print` writes.
+std::string printed_by(const std::function<void(std::FILE*)>& print);
 
 }  // namespace tw::ucx
