@@ -9,7 +9,8 @@
 namespace tw::ucx {
 namespace {
 
-constexpr double kSettleSeconds = 1.0;  // for a peer to finish a message whose receive was cancelled
+constexpr std::size_t kPartBytes = 24 << 10;  // UCX moves that much over TCP at once, without copies of its own
+constexpr double kSettleSeconds = 1.0;        // for a peer to finish a message whose receive was cancelled
 
 }  // namespace
 
@@ -59,12 +60,21 @@ std::shared_ptr<PendingGroup> Core::post(std::span<const Op> ops) {
 
 void Core::send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
   Link& link = links_[op.peer];
-  Sending& sending = new_sending(op.peer);
-  sending.data = {job_, static_cast<std::uint64_t>(op.tag), op.bytes.size(), link.sent++, rank_, 0};
-  sending.group = group;
-  sending.op = index;
+  const std::size_t part_bytes = link.fabric->prefers_eager() ? kPartBytes : std::max(op.bytes.size(), kPartBytes);
+  Sending& message = new_sending(op.peer);
+  message.parts_left = std::max<std::size_t>((op.bytes.size() + part_bytes - 1) / part_bytes, 1);
+  message.failed = false;
+  message.group = group;
+  message.op = index;
   ++link.sends_under_way;
-  start(sending, MessageId::data, std::as_bytes(std::span(&sending.data, 1)), op.bytes);
+  std::size_t offset = 0;
+  for (std::size_t part = message.parts_left; part != 0; --part, offset += part_bytes) {
+    Sending& sending = offset == 0 ? message : new_sending(op.peer);
+    sending.message = &message;
+    sending.data = {job_, static_cast<std::uint64_t>(op.tag), op.bytes.size(), offset, link.sent++, rank_, 0};
+    start(sending, MessageId::data, std::as_bytes(std::span(&sending.data, 1)),
+          op.bytes.subspan(offset, std::min(part_bytes, op.bytes.size() - offset)));
+  }
 }
 
 Core::Sending& Core::new_sending(std::uint32_t peer) {
@@ -101,20 +111,27 @@ void Core::on_sent(void* request, ucs_status_t status, void* argument) {
 }
 
 void Core::sent(Sending& sending, ucs_status_t status) {
-  Link& link = links_[sending.peer];
-  if (const auto group = std::exchange(sending.group, nullptr)) {
-    if (status == UCS_OK) {
-      group->complete(sending.op, 0);
-      ++journal_.completions;
-    } else {
-      lose(sending.peer, ucs_status_string(status));
-    }
-    --link.sends_under_way;
-  } else {
-    --controls_under_way_;
-    if (sending.control.kind == ControlKind::heartbeat) link.heartbeat_under_way = false;
-  }
+  if (sending.message != nullptr) return sent_part(sending, status);
+  --controls_under_way_;
+  if (sending.control.kind == ControlKind::heartbeat) links_[sending.peer].heartbeat_under_way = false;
   free_sendings_.push_back(&sending);
+}
+
+void Core::sent_part(Sending& part, ucs_status_t status) {
+  Sending& message = *part.message;
+  if (&part != &message) free_sendings_.push_back(&part);
+  if (status != UCS_OK) {
+    message.failed = true;
+    lose(message.peer, ucs_status_string(status));
+  }
+  if (--message.parts_left != 0) return;
+  if (!message.failed) {
+    message.group->complete(message.op, 0);
+    ++journal_.completions;
+  }
+  message.group.reset();
+  --links_[message.peer].sends_under_way;
+  free_sendings_.push_back(&message);
 }
 
 void Core::progress(Deadline until) {
@@ -171,9 +188,13 @@ ucs_status_t Core::on_data(void* argument, const void* header, std::size_t heade
   if (message.job != core.job_ || message.source >= core.ranks() || message.source == core.rank_) return UCS_OK;
   core.liveness_.heard(message.source, Liveness::Clock::now());
   try {
-    TW_CHECK(message.bytes == bytes, WireError, "rank ", message.source, " announced ", message.bytes,
-             " bytes and sent ", bytes);
-    return core.inbox_.arrived(*core.links_[message.source].fabric, message, data, *how);
+    const std::span<const std::byte> body(static_cast<const std::byte*>(data), bytes);
+    const bool rendezvous = (how->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0;
+    if (rendezvous)
+      core.inbox_.announced(*core.links_[message.source].fabric, message, data, bytes);
+    else
+      core.inbox_.arrived(message, body);
+    return rendezvous ? UCS_INPROGRESS : UCS_OK;
   } catch (...) {
     core.journal_.fail(Failure::current());
     return (how->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0 ? UCS_INPROGRESS : UCS_OK;

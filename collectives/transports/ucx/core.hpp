@@ -65,19 +65,23 @@ class Core {
     bool greeted = false;                 // its hello came
     bool welcomed = false;                // it answered ours
     bool dismissed = false;               // it answered our leave or abort, or gave up itself
-    std::uint64_t sent = 0;               // data messages
+    std::uint64_t sent = 0;               // data messages and parts of such
     std::size_t sends_under_way = 0;      // data messages
     bool heartbeat_under_way = false;     // never two: a peer that sleeps must not fill memory
-    std::optional<std::uint64_t> leaves;  // it leaves after so many data messages
+    std::optional<std::uint64_t> leaves;  // it leaves after so many of its own
   };
-  // A send that UCX has not completed. They are used again and again.
+  // What UCX has not sent yet: a control message, a data message, or a part of one. They are used again and again.
   struct Sending {
     Core* core;
     std::uint32_t peer;
+    Sending* message;  // of a part: the first part; null for control messages
     DataHeader data;
     ControlHeader control;
     std::string text;
-    std::shared_ptr<PendingGroup> group;  // of data
+    // Of the first part, which is kept until all are sent.
+    std::size_t parts_left;
+    bool failed;
+    std::shared_ptr<PendingGroup> group;
     std::size_t op;
   };
   struct OwnMessage {
@@ -92,6 +96,7 @@ class Core {
   void start(Sending& sending, MessageId id, std::span<const std::byte> header, std::span<const std::byte> bytes);
   Sending& new_sending(std::uint32_t peer);
   void sent(Sending& sending, ucs_status_t status);
+  void sent_part(Sending& part, ucs_status_t status);
   void hear(const ControlHeader& header, std::string_view text);
   void lose(std::uint32_t peer, std::string_view how);
   /// Breaks the link, where that can be done: what is under way over it completes with an error.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernels/base/check.hpp"
 
@@ -26,26 +27,34 @@ void Inbox::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, 
   fetch(receive.peer, taken);
 }
 
-void Inbox::deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes) { take_small(rank, tag, bytes); }
+void Inbox::deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes) { take_whole(rank, tag, bytes); }
 
-ucs_status_t Inbox::arrived(Fabric& fabric, const DataHeader& header, void* data, const ucp_am_recv_param_t& how) {
-  const bool rendezvous = (how.recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) != 0;
-  const std::span<const std::byte> bytes(static_cast<const std::byte*>(data), rendezvous ? 0 : header.bytes);
+bool Inbox::in_order(const DataHeader& header) const {
+  const std::uint64_t next = peers_[header.source].next;
+  TW_CHECK(header.sequence >= next, WireError, "rank ", header.source, " sent message ", header.sequence, " twice");
+  return header.sequence == next;
+}
+
+void Inbox::arrived(const DataHeader& header, std::span<const std::byte> bytes) {
   Peer& peer = peers_[header.source];
-  if (header.sequence != peer.next) {
-    TW_CHECK(header.sequence > peer.next, WireError, "rank ", header.source, " sent message ", header.sequence,
-             " twice");
-    peer.early.emplace(header.sequence, Early{&fabric, header, rendezvous ? data : nullptr,
-                                              std::vector<std::byte>(bytes.begin(), bytes.end())});
-  } else {
-    ++peer.next;
-    if (rendezvous)
-      take_announced(header.source, {&fabric, Tag{header.tag}, header.bytes, data});
-    else
-      take_small(header.source, Tag{header.tag}, bytes);
-    take_early(header.source);
+  if (!in_order(header)) {
+    peer.early.emplace(header.sequence, Early{header, nullptr, nullptr, {bytes.begin(), bytes.end()}});
+    return;
   }
-  return rendezvous ? UCS_INPROGRESS : UCS_OK;
+  ++peer.next;
+  take_part(header, bytes);
+  take_early(header.source);
+}
+
+void Inbox::announced(Fabric& fabric, const DataHeader& header, void* descriptor, std::size_t bytes) {
+  Peer& peer = peers_[header.source];
+  if (!in_order(header)) {
+    peer.early.emplace(header.sequence, Early{header, &fabric, descriptor, {}});
+    return;
+  }
+  ++peer.next;
+  take_announced(header.source, {&fabric, Tag{header.tag}, bytes, descriptor});
+  take_early(header.source);
 }
 
 void Inbox::take_early(std::uint32_t rank) {
@@ -54,15 +63,33 @@ void Inbox::take_early(std::uint32_t rank) {
     const Early early = std::move(next->second);
     peer.early.erase(next);
     ++peer.next;
-    const Tag tag{early.header.tag};
     if (early.descriptor != nullptr)
-      take_announced(rank, {early.fabric, tag, early.header.bytes, early.descriptor});
+      take_announced(rank, {early.fabric, Tag{early.header.tag}, early.header.bytes, early.descriptor});
     else
-      take_small(rank, tag, early.data);
+      take_part(early.header, early.data);
   }
 }
 
-void Inbox::take_small(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes) {
+void Inbox::take_part(const DataHeader& header, std::span<const std::byte> bytes) {
+  Peer& peer = peers_[header.source];
+  TW_CHECK(header.offset == (peer.partial ? peer.partial_bytes : 0) && bytes.size() <= header.bytes - header.offset &&
+               (!peer.partial || peer.partial->bytes() == header.bytes),
+           WireError, "rank ", header.source, " sent ", bytes.size(), " bytes at ", header.offset, " of a message of ",
+           header.bytes, " that do not follow what came before");
+  if (bytes.size() == header.bytes) return take_whole(header.source, Tag{header.tag}, bytes);
+  if (!peer.partial) {
+    fetch_all_announced(header.source, Tag{header.tag});
+    peer.partial = matcher_.begin(header.source, Tag{header.tag}, header.bytes);
+    peer.partial_bytes = 0;
+  }
+  std::memcpy(peer.partial->target().data() + header.offset, bytes.data(), bytes.size());
+  peer.partial_bytes += bytes.size();
+  if (peer.partial_bytes != header.bytes) return;
+  matcher_.finish(*std::exchange(peer.partial, nullptr));
+  ++journal_.completions;
+}
+
+void Inbox::take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes) {
   fetch_all_announced(peer, tag);
   const auto inbound = matcher_.begin(peer, tag, bytes.size());
   if (!bytes.empty()) std::memcpy(inbound->target().data(), bytes.data(), bytes.size());

@@ -1,8 +1,9 @@
 // Arriving data messages: puts them in order, pairs them with receives, and has large ones written straight into the
 // receive's room.
 //
-// A small message comes with its header and is copied once. A large one (rendezvous) only announces itself; UCX fetches
-// it when its receive is posted, without another copy, and the sender keeps it until then. Not thread safe.
+// A small message comes with its header and is copied once; over TCP a large one comes as a row of such parts.
+// Elsewhere a large one only announces itself (rendezvous); UCX fetches it when its receive is posted, without another
+// copy, and the sender keeps it until then. Not thread safe.
 #pragma once
 
 #include <ucp/api/ucp.h>
@@ -29,8 +30,10 @@ class Inbox {
   void post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   /// A message of this rank to itself.
   void deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes);
-  /// UCX's callback for data. `data` is the message, or its announcement. Gives UCX's answer: who owns `data` now.
-  ucs_status_t arrived(Fabric& fabric, const DataHeader& header, void* data, const ucp_am_recv_param_t& how);
+  /// A message, or a part of one, has come with this header.
+  void arrived(const DataHeader& header, std::span<const std::byte> bytes);
+  /// A message of so many bytes has announced itself. The descriptor is the inbox's from now on, also if this throws.
+  void announced(Fabric& fabric, const DataHeader& header, void* descriptor, std::size_t bytes);
 
   /// True while a receive from `peer` waits for a message that has not arrived or been announced.
   bool waits_for(std::uint32_t peer) { return matcher_.waits_for(peer); }
@@ -59,20 +62,24 @@ class Inbox {
     std::size_t bytes;
     void* descriptor;
   };
-  // A message that overtook others.
+  // What overtook others.
   struct Early {
-    Fabric* fabric;
     DataHeader header;
+    Fabric* fabric;
     void* descriptor;             // of a rendezvous
     std::vector<std::byte> data;  // otherwise
   };
   struct Peer {
-    std::uint64_t next = 0;  // sequence number of the next message in order
+    std::uint64_t next = 0;  // sequence number of what is next in order
     std::map<std::uint64_t, Early> early;
     std::vector<Announced> announced;  // in order
+    std::shared_ptr<Inbound> partial;  // of which a part is still to come
+    std::size_t partial_bytes = 0;     // of it that are here
   };
 
-  void take_small(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes);
+  bool in_order(const DataHeader& header) const;
+  void take_part(const DataHeader& header, std::span<const std::byte> bytes);
+  void take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes);
   void take_announced(std::uint32_t peer, const Announced& message);
   void take_early(std::uint32_t peer);
   void fetch(std::uint32_t peer, const Announced& message);

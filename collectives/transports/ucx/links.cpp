@@ -44,6 +44,7 @@ void Core::greet(Deadline deadline) {
 void Core::say(std::uint32_t peer, ControlKind kind, std::uint32_t culprit, std::string_view text) {
   Sending& sending = new_sending(peer);
   sending.control = {job_, links_[peer].sent, rank_, kind, culprit, 0};
+  sending.message = nullptr;
   sending.text = text;
   ++controls_under_way_;
   start(sending, MessageId::control, std::as_bytes(std::span(&sending.control, 1)),

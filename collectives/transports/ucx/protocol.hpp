@@ -1,6 +1,7 @@
 // What ranks say to each other over UCX. Native byte order: ranks whose cards differ in it refuse each other.
 //
-//   data     DataHeader, then the message. Sequence numbers count the data messages of one rank to another from 0.
+//   data     DataHeader, then the message or a part of it; parts follow one another without a gap. Sequence numbers
+//            count what one rank sends to another, messages and parts, from 0.
 //   control  ControlHeader, then text for people (abort only).
 #pragma once
 
@@ -16,7 +17,8 @@ enum class MessageId : unsigned { data = 1, control = 2 };
 struct DataHeader {
   std::uint64_t job;  ///< of all ranks of one connect
   std::uint64_t tag;
-  std::uint64_t bytes;
+  std::uint64_t bytes;   ///< of the whole message
+  std::uint64_t offset;  ///< of this part in it
   std::uint64_t sequence;
   std::uint32_t source;
   std::uint32_t reserved;
@@ -33,7 +35,7 @@ enum class ControlKind : std::uint32_t {
 
 struct ControlHeader {
   std::uint64_t job;
-  std::uint64_t sequence;  ///< data messages sent to this peer so far
+  std::uint64_t sequence;  ///< messages and parts sent to this peer so far
   std::uint32_t source;
   ControlKind kind;
   std::uint32_t culprit;
