@@ -117,6 +117,10 @@ void Core::lose(std::uint32_t peer, std::string_view how) {
   note_leavers();
   Link& link = links_[peer];
   if (link.state == LinkState::left || link.state == LinkState::lost) return;
+  if (link.dismissed) {  // it confirmed that this rank leaves, and may go first without another word
+    link.state = LinkState::left;
+    return liveness_.ignore(peer);
+  }
   link.state = LinkState::lost;
   liveness_.lost(peer);
   journal_.fail(PeerError(peer, detail::concat("rank ", peer, " is gone: ", how)));
@@ -170,6 +174,7 @@ void Core::abort(std::uint32_t culprit, std::string_view reason) noexcept {
 void Core::leave() noexcept {
   try {
     if (aborted_) return;
+    const bool failed = journal_.failure.has_value();
     for (std::uint32_t peer = 0; peer < ranks(); ++peer)
       if (connected(peer)) say(peer, ControlKind::leave);
     // Messages that a peer reads from our memory must not lose it under its hands.
@@ -177,9 +182,9 @@ void Core::leave() noexcept {
       if (link.fabric == nullptr || link.state != LinkState::connected || link.dismissed) return true;
       return link.fabric->path() == Path::host ? link.sends_under_way == 0 : link.sent == 0;
     };
-    const Deadline until = Deadline::in(journal_.failure ? kFlushSeconds : kLeaveSeconds);
+    const Deadline until = Deadline::in(failed ? kFlushSeconds : kLeaveSeconds);
     const auto all_released = [&] { return std::all_of(links_.begin(), links_.end(), released); };
-    run_until([&] { return controls_under_way_ == 0 && (journal_.failure || all_released()); }, until);
+    run_until([&] { return controls_under_way_ == 0 && (failed || all_released()); }, until);
     for (const auto& fabric : fabrics_)
       if (fabric != nullptr) fabric->flush(std::min(until.left(), kFlushSeconds));
   } catch (...) {  // out of memory: they find this rank gone
