@@ -44,8 +44,7 @@ class BucketOperation : public Operation {
   /// Begins a step's all-reduce of `pieces` (the plan's; null data codes as zeros and receives nothing). The mean
   /// replaces the gradients in place. The last one must be complete; `pieces` outlive this one.
   virtual void start(std::span<const Piece> pieces) = 0;
-  /// True once this rank has encoded and posted everything of its own: its gradient is no longer read and the status
-  /// word holds what its encoder found.
+  /// True once this rank has encoded everything of its own: the status word holds what was found in its gradient.
   virtual bool gradient_consumed() const = 0;
 };
 

@@ -186,6 +186,61 @@ void ChunkCoder::deliver_run(const Chunk& chunk, std::size_t extent, const Outpu
            {reinterpret_cast<std::uint16_t*>(address), mean.values.size()});
 }
 
+// An extent where the trainer keeps it; only of chunks that are summed in place.
+std::span<float> ChunkCoder::in_tensor(const Chunk& chunk, std::size_t extent) const {
+  const Extent& where = chunk.layout.extents()[extent];
+  std::byte* address = address_of(pieces_[chunk.piece_of_extent[extent]], where);
+  return {reinterpret_cast<float*>(address), where.count};
+}
+
+bool ChunkCoder::sums_in_place(const Chunk& chunk) const {
+  if (chunk.compressor->memory() != nullptr) return false;
+  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i) {
+    const TensorView& data = pieces_[chunk.piece_of_extent[i]].data;
+    const bool lossless = chunk.compressor->codec().traits(*chunk.layout.extents()[i].param).lossless;
+    if (!lossless || data.data == nullptr || data.dtype != DType::f32) return false;
+  }
+  return true;
+}
+
+void ChunkCoder::inspect_gradient(const Chunk& chunk) {
+  const PhaseTimer timer(group_.counters.encode_seconds);
+  group_.exec.status = &group_.worker_status;
+  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i) inspect(group_.exec, in_tensor(chunk, i));
+}
+
+void ChunkCoder::add_in_place(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame) {
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  Arena::Scope scratch(group_.arena);
+  const auto bodies = open(chunk, frame_id(chunk, source, Hop::worker), frame, scratch);
+  const auto extents = chunk.layout.extents();
+  const auto jobs = scratch.take<DecodeJob>(extents.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    jobs[i] = {bodies[i], {extents[i].param, extents[i].first, in_tensor(chunk, i)}};
+  chunk.compressor->decode(context_for(source, Hop::worker), jobs, Combine::add, 1.0f);
+}
+
+void ChunkCoder::add_in_place(const Chunk& chunk, std::span<const float> values) {
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i) {
+    const std::span<float> tensor = in_tensor(chunk, i);
+    accumulate(group_.exec, values.first(tensor.size()), tensor);
+    values = values.subspan(tensor.size());
+  }
+}
+
+Buffer ChunkCoder::finish_in_place(const Chunk& chunk) {
+  const PhaseTimer timer(group_.counters.encode_seconds);
+  Arena::Scope scratch(group_.arena);
+  const auto inputs = scratch.take<Input>(chunk.layout.extents().size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::span<float> mean = in_tensor(chunk, i);
+    divide(group_.exec, mean, static_cast<float>(group_.ranks()));
+    inputs[i] = {chunk.layout.extents()[i].param, chunk.layout.extents()[i].first, mean};
+  }
+  return encode_and_seal(chunk, inputs, Hop::owner, group_.checksum);
+}
+
 Buffer ChunkCoder::encode_unsealed(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Arena::Scope scratch(group_.arena);

@@ -35,6 +35,16 @@ class ChunkCoder {
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
 
+  /// Where encoding loses nothing, keeps nothing and changes no type, a chunk's sum may grow in the tensors themselves:
+  /// the own gradient is there already, and a mean that was divided there needs no delivery.
+  bool sums_in_place(const Chunk& chunk) const;
+  /// Reports what encoding this rank's gradient would.
+  void inspect_gradient(const Chunk& chunk);
+  void add_in_place(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame);
+  void add_in_place(const Chunk& chunk, std::span<const float> values);
+  /// Divides by the ranks; the mean as a sealed frame (hop owner).
+  Buffer finish_in_place(const Chunk& chunk);
+
   /// For linear payloads, which are summed as they are: this rank's gradient as a frame whose header is still missing;
   /// the opened payload of `source` added to it; its payload divided by the ranks; the header.
   Buffer encode_unsealed(const Chunk& chunk);
@@ -46,6 +56,7 @@ class ChunkCoder {
   Context context_for(std::uint32_t rank, Hop hop) const;
   FrameId frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const;
   Input gradient_of(const Chunk& chunk, std::size_t extent, Arena::Scope& scratch) const;
+  std::span<float> in_tensor(const Chunk& chunk, std::size_t extent) const;
   using Bodies = std::span<const std::span<const std::byte>>;
 
   std::span<const Input> gradients_of(const Chunk& chunk, Arena::Scope& scratch) const;

@@ -1,6 +1,7 @@
 #include "collectives/algorithms/two_shot.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include "collectives/chunk_coder.hpp"
 #include "collectives/tag.hpp"
@@ -9,49 +10,47 @@
 namespace tw {
 namespace {
 
-// Chunk indices in the order in which `rank` encodes them: one chunk for each owner in turn, beginning with the next
-// rank, so that every link and every owner has work early; its own chunks need no link.
-std::vector<std::uint32_t> encode_order(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) {
-  std::vector<std::uint32_t> order;
-  for (std::size_t turn = 0; order.size() < plan.chunks().size(); ++turn)
-    for (std::uint32_t round = 1; round <= ranks; ++round) {
-      const auto chunks = plan.chunks_of(send_peer(rank, round, ranks));
-      if (turn < chunks.size()) order.push_back(chunks[turn].index);
-    }
-  return order;
-}
+// How many frames may be on the way between two ranks in each hop: enough to keep a link busy, few enough that their
+// buffers are used again before they have left the cache.
+constexpr std::size_t kWindow = 16;
 
 // A chunk that this rank owns, on its way from worker frames to the mean.
 struct OwnedChunk {
   const Chunk* chunk;
   std::vector<Message> frames;    // by rank; the own one is never received
   std::uint32_t next_source = 0;  // frames are added in rank order
-  Buffer sum;
-  bool delivered = false;
+  bool own_encoded = false;
+  bool in_place = false;  // the sum grows in the tensors
+  Buffer sum = {};
 };
 
-// A chunk that another rank owns: its mean is awaited.
-struct AwaitedChunk {
-  const Chunk* chunk;
-  Message frame;
-  bool delivered = false;
+// A frame on its way to one peer or to all.
+struct Outgoing {
+  Buffer frame;
+  std::vector<Request> sends;
+  bool done() const {
+    return std::all_of(sends.begin(), sends.end(), [](const Request& send) { return send.done(); });
+  }
+};
+
+// Another rank as the owner of chunks: this one sends it gradients and awaits its means, in the same order.
+struct OtherOwner {
+  std::uint32_t rank;
+  std::span<const Chunk> chunks;
+  std::size_t encoded = 0;
+  std::deque<Outgoing> sends = {};
+  std::size_t posted = 0;
+  std::size_t delivered = 0;
+  std::deque<Message> means = {};  // of chunks [delivered, posted)
 };
 
 class TwoShotOperation final : public BucketOperation {
  public:
-  TwoShotOperation(Group& group, const BucketPlan& plan)
-      : group_(group), plan_(plan), coder_(group, plan), order_(encode_order(plan, group.ranks(), group.rank())) {
-    for (const Chunk& chunk : plan.chunks()) {
-      if (chunk.owner != group.rank())
-        awaited_.push_back({&chunk, {}, false});
-      else
-        owned_.push_back({&chunk, std::vector<Message>(group.ranks()), 0, {}, false});
-    }
-  }
+  TwoShotOperation(Group& group, const BucketPlan& plan);
 
   void start(std::span<const Piece> pieces) override;
   Progress advance() override;
-  bool gradient_consumed() const override { return encoded_ == order_.size(); }
+  bool gradient_consumed() const override { return encoded_ == plan_.chunks().size(); }
   Wait waiting_for() const override;
 
  private:
@@ -61,123 +60,181 @@ class TwoShotOperation final : public BucketOperation {
   // Each does one chunk's worth of work, or returns false.
   bool add_arrived_frame();
   bool encode_next_gradient();
+  bool encode_own_gradient();
   bool deliver_arrived_mean();
+  void add_frame(OwnedChunk& owned);
+  void add_in_place(OwnedChunk& owned);
+  Buffer encode_mean(OwnedChunk& owned);
   void finish_owned(OwnedChunk& owned);
-  bool frame_is_there(const OwnedChunk& owned) const;
-  bool all_delivered() const;
+  void post_receives();
   void drop_finished_sends();
+  bool all_delivered() const;
 
   Group& group_;
   const BucketPlan& plan_;
   ChunkCoder coder_;
-  const std::vector<std::uint32_t> order_;
-  std::size_t encoded_ = 0;  // of order_
+  std::size_t encoded_ = 0;  // chunks, of all owners
   std::vector<OwnedChunk> owned_;
-  std::vector<AwaitedChunk> awaited_;
-  std::vector<Message> sends_;
-  std::vector<Buffer> means_;  // own frames of owned chunks, sent to several peers each
-  std::vector<Request> mean_sends_;
+  std::size_t own_encoded_ = 0, own_posted_ = 0, own_finished_ = 0;  // chunks finish in order
+  std::deque<Outgoing> mean_sends_;
+  std::deque<OtherOwner> others_;  // beginning with the next rank
+  std::size_t turn_ = 0;           // whose chunk is encoded next
 };
+
+// One chunk for each owner in turn, beginning with the next rank, so that every link and every owner has work early.
+TwoShotOperation::TwoShotOperation(Group& group, const BucketPlan& plan)
+    : group_(group), plan_(plan), coder_(group, plan) {
+  for (const Chunk& chunk : plan.chunks_of(group.rank()))
+    owned_.push_back({&chunk, std::vector<Message>(group.ranks())});
+  for (std::uint32_t round = 1; round < group.ranks(); ++round) {
+    const std::uint32_t peer = send_peer(group.rank(), round, group.ranks());
+    others_.push_back({peer, plan.chunks_of(peer)});
+  }
+}
 
 void TwoShotOperation::start(std::span<const Piece> pieces) {
   coder_.bind(pieces);
-  encoded_ = 0;
+  encoded_ = own_encoded_ = own_posted_ = own_finished_ = turn_ = 0;
   for (OwnedChunk& owned : owned_) {
     owned.next_source = 0;
-    owned.delivered = false;
-    for (std::uint32_t round = 1; round < group_.ranks(); ++round) {
-      const std::uint32_t peer = receive_peer(group_.rank(), round, group_.ranks());
-      owned.frames[peer] =
-          receive_message(group_, peer, tag_of(*owned.chunk, Hop::worker), owned.chunk->layout.max_frame_bytes());
+    owned.own_encoded = false;
+    owned.in_place = coder_.sums_in_place(*owned.chunk);
+  }
+  for (OtherOwner& other : others_) other.encoded = other.posted = other.delivered = 0;
+  post_receives();
+}
+
+// Twice the window, so that a frame finds its receive also where this rank is busy with others.
+void TwoShotOperation::post_receives() {
+  for (; own_posted_ < std::min(owned_.size(), own_finished_ + 2 * kWindow); ++own_posted_) {
+    OwnedChunk& owned = owned_[own_posted_];
+    for (const OtherOwner& other : others_)
+      owned.frames[other.rank] =
+          receive_message(group_, other.rank, tag_of(*owned.chunk, Hop::worker), owned.chunk->layout.max_frame_bytes());
+  }
+  for (OtherOwner& other : others_)
+    for (; other.posted < std::min(other.chunks.size(), other.delivered + 2 * kWindow); ++other.posted) {
+      const Chunk& chunk = other.chunks[other.posted];
+      other.means.push_back(
+          receive_message(group_, other.rank, tag_of(chunk, Hop::owner), chunk.layout.max_frame_bytes()));
     }
-  }
-  for (AwaitedChunk& awaited : awaited_) {
-    awaited.delivered = false;
-    awaited.frame = receive_message(group_, awaited.chunk->owner, tag_of(*awaited.chunk, Hop::owner),
-                                    awaited.chunk->layout.max_frame_bytes());
-  }
 }
 
 Operation::Progress TwoShotOperation::advance() {
   drop_finished_sends();
   // The owner's work first: others wait for its means. Then what fills the wire; then what only this rank waits for.
-  if (add_arrived_frame() || encode_next_gradient() || deliver_arrived_mean()) return Progress::more;
-  const bool complete = gradient_consumed() && all_delivered() && sends_.empty() && mean_sends_.empty();
-  return complete ? Progress::complete : Progress::waiting;
-}
-
-bool TwoShotOperation::frame_is_there(const OwnedChunk& owned) const {
-  const std::uint32_t source = owned.next_source;
-  if (source == group_.rank()) return owned.frames[source].buffer.bytes().data() != nullptr;
-  return owned.frames[source].done();
+  if (add_arrived_frame() || encode_next_gradient() || deliver_arrived_mean() || encode_own_gradient()) {
+    post_receives();
+    return Progress::more;
+  }
+  return all_delivered() ? Progress::complete : Progress::waiting;
 }
 
 bool TwoShotOperation::add_arrived_frame() {
-  for (OwnedChunk& owned : owned_) {
-    if (owned.delivered || !frame_is_there(owned)) continue;
-    const std::uint32_t source = owned.next_source++;
-    if (source == 0) owned.sum = group_.buffers.take(owned.chunk->count() * sizeof(float));
-    Message& message = owned.frames[source];
-    const auto frame =
-        source == group_.rank() ? std::span<const std::byte>(message.buffer.bytes()) : message.received();
-    coder_.decode_gradient(*owned.chunk, source, frame, source == 0 ? Combine::assign : Combine::add,
-                           owned.sum.floats());
-    message = {};
+  for (std::size_t i = own_finished_; i < own_posted_; ++i) {
+    OwnedChunk& owned = owned_[i];
+    const std::uint32_t source = owned.next_source;
+    if (source == group_.ranks()) continue;  // finished before an earlier one
+    // What is added in place must not be taken for this rank's own.
+    const bool needs_own = source >= group_.rank() || (owned.in_place && group_.rank() == 1);
+    if ((needs_own && !owned.own_encoded) || !owned.frames[source].done()) continue;
+    owned.in_place ? add_in_place(owned) : add_frame(owned);
     if (owned.next_source == group_.ranks()) finish_owned(owned);
     return true;
   }
   return false;
 }
 
-void TwoShotOperation::finish_owned(OwnedChunk& owned) {
+void TwoShotOperation::add_frame(OwnedChunk& owned) {
+  const std::uint32_t source = owned.next_source++;
+  if (source == 0) owned.sum = group_.buffers.take(owned.chunk->count() * sizeof(float));
+  Message& message = owned.frames[source];
+  const auto frame = source == group_.rank() ? std::span<const std::byte>(message.buffer.bytes()) : message.received();
+  coder_.decode_gradient(*owned.chunk, source, frame, source == 0 ? Combine::assign : Combine::add, owned.sum.floats());
+  message = {};
+}
+
+// In rank order too: the two terms of a sum may change places, so the own gradient may take the sum of those before it,
+// and that of rank 1 the single one before it.
+void TwoShotOperation::add_in_place(OwnedChunk& owned) {
+  const std::uint32_t rank = group_.rank(), source = owned.next_source;
+  if (source < rank && rank > 1) return add_frame(owned);
+  ++owned.next_source;
+  if (source != rank) {
+    coder_.add_in_place(*owned.chunk, source, owned.frames[source].received());
+    owned.frames[source] = {};
+  } else if (rank > 1) {
+    coder_.add_in_place(*owned.chunk, owned.sum.floats());
+    owned.sum.release();
+  }
+}
+
+Buffer TwoShotOperation::encode_mean(OwnedChunk& owned) {
+  if (owned.in_place) return coder_.finish_in_place(*owned.chunk);
   const std::span<float> mean = owned.sum.floats();
   divide(group_.exec, mean, static_cast<float>(group_.ranks()));
-  Buffer frame = coder_.encode_mean(*owned.chunk, mean);
+  return coder_.encode_mean(*owned.chunk, mean);
+}
+
+void TwoShotOperation::finish_owned(OwnedChunk& owned) {
+  Outgoing outgoing{encode_mean(owned), {}};
   owned.sum.release();
-  for (std::uint32_t round = 1; round < group_.ranks(); ++round)
-    mean_sends_.push_back(
-        group_.send(send_peer(group_.rank(), round, group_.ranks()), tag_of(*owned.chunk, Hop::owner), frame.bytes()));
-  coder_.deliver_mean(*owned.chunk, frame.bytes());
-  means_.push_back(std::move(frame));
-  owned.delivered = true;
+  for (const OtherOwner& other : others_)
+    outgoing.sends.push_back(group_.send(other.rank, tag_of(*owned.chunk, Hop::owner), outgoing.frame.bytes()));
+  if (!owned.in_place) coder_.deliver_mean(*owned.chunk, outgoing.frame.bytes());
+  mean_sends_.push_back(std::move(outgoing));
+  while (own_finished_ < owned_.size() && owned_[own_finished_].next_source == group_.ranks()) ++own_finished_;
 }
 
 bool TwoShotOperation::encode_next_gradient() {
-  if (gradient_consumed()) return false;
-  const Chunk& chunk = plan_.chunks()[order_[encoded_]];
-  ++encoded_;
-  if (chunk.owner == group_.rank()) {
-    auto owned = std::find_if(owned_.begin(), owned_.end(), [&](const OwnedChunk& o) { return o.chunk == &chunk; });
-    owned->frames[group_.rank()].buffer = coder_.encode_own_gradient(chunk);
+  for (std::size_t tried = 0; tried < others_.size(); ++tried) {
+    OtherOwner& other = others_[turn_];
+    turn_ = (turn_ + 1) % others_.size();
+    if (other.encoded == other.chunks.size() || other.sends.size() >= kWindow) continue;
+    const Chunk& chunk = other.chunks[other.encoded++];
+    ++encoded_;
+    Outgoing outgoing{coder_.encode_gradient(chunk), {}};
+    outgoing.sends.push_back(group_.send(other.rank, tag_of(chunk, Hop::worker), outgoing.frame.bytes()));
+    other.sends.push_back(std::move(outgoing));
     return true;
   }
-  Message message{coder_.encode_gradient(chunk), {}};
-  message.request = group_.send(chunk.owner, tag_of(chunk, Hop::worker), message.buffer.bytes());
-  sends_.push_back(std::move(message));
-  return true;
+  return false;
+}
+
+// No link waits for these, so they come last, and only as far ahead as sums have room.
+bool TwoShotOperation::encode_own_gradient() {
+  if (own_encoded_ == own_posted_) return false;
+  OwnedChunk& owned = owned_[own_encoded_++];
+  ++encoded_;
+  if (owned.in_place)
+    coder_.inspect_gradient(*owned.chunk);
+  else
+    owned.frames[group_.rank()].buffer = coder_.encode_own_gradient(*owned.chunk);
+  return owned.own_encoded = true;
 }
 
 bool TwoShotOperation::deliver_arrived_mean() {
-  for (AwaitedChunk& awaited : awaited_) {
-    if (awaited.delivered || !awaited.frame.done()) continue;
-    coder_.deliver_mean(*awaited.chunk, awaited.frame.received());
-    awaited.frame = {};
-    awaited.delivered = true;
+  for (OtherOwner& other : others_) {
+    if (other.means.empty() || !other.means.front().done()) continue;
+    coder_.deliver_mean(other.chunks[other.delivered], other.means.front().received());
+    other.means.pop_front();
+    ++other.delivered;
     return true;
   }
   return false;
 }
 
 bool TwoShotOperation::all_delivered() const {
-  const auto delivered = [](const auto& chunk) { return chunk.delivered; };
-  return std::all_of(owned_.begin(), owned_.end(), delivered) &&
-         std::all_of(awaited_.begin(), awaited_.end(), delivered);
+  const auto idle = [](const OtherOwner& other) {
+    return other.delivered == other.chunks.size() && other.encoded == other.chunks.size() && other.sends.empty();
+  };
+  return own_finished_ == owned_.size() && mean_sends_.empty() && std::all_of(others_.begin(), others_.end(), idle);
 }
 
 void TwoShotOperation::drop_finished_sends() {
-  std::erase_if(sends_, [](const Message& send) { return send.done(); });
-  std::erase_if(mean_sends_, [](const Request& send) { return send.done(); });
-  if (mean_sends_.empty()) means_.clear();
+  while (!mean_sends_.empty() && mean_sends_.front().done()) mean_sends_.pop_front();
+  for (OtherOwner& other : others_)
+    while (!other.sends.empty() && other.sends.front().done()) other.sends.pop_front();
 }
 
 Operation::Wait TwoShotOperation::waiting_for() const {
@@ -186,10 +243,13 @@ Operation::Wait TwoShotOperation::waiting_for() const {
            std::to_string(chunk.index);
   };
   for (const OwnedChunk& owned : owned_)
-    if (!owned.delivered && owned.next_source != group_.rank())
+    if (owned.next_source != group_.ranks() && owned.next_source != group_.rank())
       return {owned.next_source, describe(*owned.chunk, "its gradient")};
-  for (const AwaitedChunk& awaited : awaited_)
-    if (!awaited.delivered) return {awaited.chunk->owner, describe(*awaited.chunk, "the mean")};
+  for (const OtherOwner& other : others_)
+    if (other.delivered != other.chunks.size())
+      return {other.rank, describe(other.chunks[other.delivered], "the mean")};
+  for (const OtherOwner& other : others_)
+    if (!other.sends.empty()) return {other.rank, "sends of bucket " + std::to_string(plan_.bucket())};
   return {group_.rank(), "sends of bucket " + std::to_string(plan_.bucket())};
 }
 

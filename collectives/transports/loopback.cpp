@@ -145,7 +145,7 @@ void Loopback::progress(Deadline until) {
   if (failure_) failure_->raise();
   try {
     std::unique_lock lock(own_.mutex);
-    own_.changed.wait_until(lock, until.at(), [&] { return own_.woken; });
+    if (!own_.woken && !until.passed()) own_.changed.wait_until(lock, until.at(), [&] { return own_.woken; });
     own_.woken = false;
     if (own_.failure) own_.failure->raise();
     while (!own_.letters.empty()) {
