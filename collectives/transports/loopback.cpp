@@ -1,12 +1,12 @@
 // Every rank has a mailbox; its mutex guards all that others may touch. A sender leaves the address of its message
-// there; the receiver's progress() copies what arrived and tells the sender.
+// there; the receiver's progress() copies what it has a receive for and tells the sender. What it has none for waits
+// with the sender, but for small messages.
 #include "collectives/transports/loopback.hpp"
 
 #include <unistd.h>
 
 #include <condition_variable>
 #include <cstring>
-#include <deque>
 #include <mutex>
 
 #include "collectives/failure.hpp"
@@ -19,6 +19,8 @@ namespace tw {
 namespace {
 
 constexpr std::size_t kKeptBytes = std::size_t{1} << 30;
+constexpr std::size_t kEagerBytes = 8192;
+constexpr std::size_t kBatchBytes = 1u << 19;  // copied at once: what came should be used while it is in the cache
 
 struct Letter {
   std::uint32_t sender;
@@ -31,7 +33,7 @@ struct Letter {
 struct Mailbox {
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<Letter> letters;
+  std::vector<Letter> letters;
   bool woken = false;
   bool closed = false;             // its rank left: letters are not read any more
   std::optional<Failure> failure;  // what another rank gave up with
@@ -58,7 +60,11 @@ struct Hub {
 class Loopback final : public Transport {
  public:
   Loopback(std::shared_ptr<Hub> hub, std::uint32_t rank)
-      : hub_(std::move(hub)), rank_(rank), own_(hub_->mailboxes[rank]), matcher_(ranks(), kKeptBytes) {}
+      : hub_(std::move(hub)),
+        rank_(rank),
+        own_(hub_->mailboxes[rank]),
+        matcher_(ranks(), kKeptBytes),
+        answered_(ranks()) {}
   ~Loopback() override;
 
   std::string_view name() const override { return "loopback"; }
@@ -75,7 +81,9 @@ class Loopback final : public Transport {
   void abort(std::uint32_t culprit, std::string_view reason) noexcept override;
 
  private:
+  bool may_deliver(const Letter& letter);
   void deliver(const Letter& letter);
+  bool deliver_batch();
   void drop_into_mailbox(const Op& send, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   [[noreturn]] void throw_closed(std::uint32_t peer);
   std::optional<std::uint32_t> needed_but_gone();
@@ -84,6 +92,8 @@ class Loopback final : public Transport {
   const std::uint32_t rank_;
   Mailbox& own_;
   Matcher matcher_;
+  bool receives_posted_ = false;    // since the mailbox was last looked through
+  std::vector<bool> answered_;      // by rank: has sends that were completed and must be woken
   std::optional<Failure> failure_;  // thrown again by every call
 };
 
@@ -110,10 +120,12 @@ Request Loopback::post(const Exec&, std::span<const Op> ops) {
   try {
     auto group = std::make_shared<PendingGroup>(ops.size());
     for (std::size_t i = 0; i < ops.size(); ++i)
-      if (ops[i].kind == Op::Kind::receive)
+      if (ops[i].kind == Op::Kind::receive) {
         matcher_.post(ops[i], group, i);
-      else
+        receives_posted_ = true;
+      } else {
         drop_into_mailbox(ops[i], group, i);
+      }
     return Request(std::move(group));
   } catch (...) {
     failure_ = Failure::current();
@@ -145,18 +157,17 @@ void Loopback::progress(Deadline until) {
   if (failure_) failure_->raise();
   try {
     std::unique_lock lock(own_.mutex);
-    if (!own_.woken && !until.passed()) own_.changed.wait_until(lock, until.at(), [&] { return own_.woken; });
-    own_.woken = false;
+    if (!own_.woken && !receives_posted_ && !until.passed())
+      own_.changed.wait_until(lock, until.at(), [&] { return own_.woken; });
+    receives_posted_ = false;
     if (own_.failure) own_.failure->raise();
-    while (!own_.letters.empty()) {
-      deliver(own_.letters.front());
-      const Letter letter = std::move(own_.letters.front());
-      own_.letters.pop_front();
-      lock.unlock();  // the sender's mailbox is locked next: never two at once
-      letter.group->complete(letter.op, 0);
-      hub_->mailboxes[letter.sender].wake();
-      lock.lock();
+    own_.woken = deliver_batch();
+    lock.unlock();  // never two mailboxes at once
+    for (std::uint32_t sender = 0; sender < ranks(); ++sender) {
+      if (answered_[sender]) hub_->mailboxes[sender].wake();
+      answered_[sender] = false;
     }
+    lock.lock();
     if (own_.failure) own_.failure->raise();  // what a rank said counts more than that it left
     if (const auto gone = needed_but_gone())
       throw PeerError(
@@ -165,6 +176,32 @@ void Loopback::progress(Deadline until) {
     failure_ = Failure::current();
     throw;
   }
+}
+
+bool Loopback::may_deliver(const Letter& letter) {
+  return letter.bytes.size() <= kEagerBytes || matcher_.wants(letter.sender, letter.tag);
+}
+
+// With the mailbox locked. True if there is more to deliver.
+bool Loopback::deliver_batch() {
+  std::vector<Letter>& letters = own_.letters;
+  std::size_t waiting = 0, copied = 0;
+  bool more = false;
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    const bool full = copied >= kBatchBytes;
+    if (!full && may_deliver(letters[i])) {
+      deliver(letters[i]);
+      letters[i].group->complete(letters[i].op, 0);
+      answered_[letters[i].sender] = true;
+      copied += letters[i].bytes.size();
+      continue;
+    }
+    more |= full;
+    if (waiting != i) letters[waiting] = std::move(letters[i]);
+    ++waiting;
+  }
+  letters.erase(letters.begin() + static_cast<std::ptrdiff_t>(waiting), letters.end());
+  return more;
 }
 
 void Loopback::deliver(const Letter& letter) {

@@ -69,6 +69,9 @@ class Matcher {
 
   /// True if a message of `peer` with this tag would find a receive posted.
   bool expects(std::uint32_t peer, Tag tag) const;
+  /// True if a receive waits for a message of `peer` with this tag.
+  bool wants(std::uint32_t peer, Tag tag) const;
+
   /// True while a receive from `peer` waits for a message that has not begun to arrive.
   bool waits_for(std::uint32_t peer);
 
