@@ -85,8 +85,9 @@ TEST(CommunicatorFailure, LeavingWithWorkInFlightIsSaid) {
   auto transports = connect_threads(2, {.transport = "loopback"});
   on_ranks(2, [&](std::uint32_t rank) {
     const auto message = message_of<PeerError>([&] {  // it may come while the other rank still registers
-      Member member(group_of(2), std::move(transports[rank]));
-      Tensors tensors = gradients_of(member.params(), Values::integers, 1, rank);
+      const GroupSpec spec = group_of(2);
+      Tensors tensors = gradients_of(spec.params, Values::integers, 1, rank);  // outlive the work in flight
+      Member member(spec, std::move(transports[rank]));
       member.communicator().begin_step({1, 0.1, 1});
       member.hand_over(0, tensors);
       if (rank == 0) member.communicator().end_step(soon());
