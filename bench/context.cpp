@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "bench/build.hpp"
+#include "collectives/transports/ucx/ucx.hpp"
 #include "kernels/base/target.hpp"
 
 namespace tw {
@@ -48,6 +49,13 @@ std::string told(const char* name, const std::string& otherwise) {
   return value == nullptr ? otherwise : value;
 }
 
+nlohmann::ordered_json libraries() {
+  nlohmann::ordered_json versions{{"glibc", gnu_get_libc_version()}};
+  if (const std::string ucx = ucx_summary(); ucx_unavailable().empty())  // "UCX 1.13.1: ..."
+    versions["ucx"] = ucx.substr(4, ucx.find(':') - 4);
+  return versions;
+}
+
 nlohmann::ordered_json relevant_environment() {
   constexpr std::string_view kPrefixes[] = {"TW_", "UCX_",
                                             "OMP_NUM_THREADS=", "OPENBLAS_NUM_THREADS=", "MKL_NUM_THREADS="};
@@ -70,7 +78,7 @@ nlohmann::ordered_json run_context(const RunConditions& conditions) {
   context["version"] = build().version;
   context["build"] = build().sanitizers.empty() ? build().type : build().type + " with " + build().sanitizers;
   context["compiler"] = build().compiler;
-  context["libraries"] = {{"glibc", gnu_get_libc_version()}};
+  context["libraries"] = libraries();
   context["kernel"] = kernel_release();
   context["cpu"] = cpu_model();
   context["simd"] = simd_target();

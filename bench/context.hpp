@@ -24,8 +24,8 @@ struct RunConditions {
   std::string burst;  ///< of the link's token bucket; empty: what the launcher said, if anything
 };
 
-/// {date, host, revision, version, build, compiler, libraries, cpu, simd, cores, memory_bytes, threads, ranks, link,
-/// burst, environment}. Of the environment only variables that change how this library and those below it work.
+/// {date, host, revision, version, build, compiler, libraries, kernel, cpu, simd, cores, memory_bytes, threads, ranks,
+/// link, burst, environment}. Of the environment only variables that change how this library and those below it work.
 nlohmann::ordered_json run_context(const RunConditions& conditions);
 
 }  // namespace tw

@@ -8,9 +8,11 @@
 #include "bench/table.hpp"
 #include "collectives/algorithm.hpp"
 #include "collectives/transports/table.hpp"
+#include "collectives/transports/ucx/ucx.hpp"
 #include "compress/compressor.hpp"
 #include "compress/registry.hpp"
 #include "compress/state.hpp"
+#include "kernels/base/target.hpp"
 
 namespace tw {
 namespace {
@@ -74,6 +76,8 @@ nlohmann::ordered_json info_json() {
   info["kind"] = "info";
   info["schema_version"] = kSchemaVersion;
   info["context"] = run_context({});
+  info["simd_targets"] = simd_targets();
+  info["ucx"] = ucx_summary();
   for (const TransportRow& row : transport_table())
     info["transports"].push_back({{"name", row.name}, {"summary", row.summary}, {"unavailable", row.unavailable()}});
   for (const Algorithm* algorithm : algorithm_table())
@@ -101,14 +105,14 @@ void print_text(const nlohmann::ordered_json& info) {
   const auto& context = info["context"];
   std::cout << "tightwire " << build().version << " (" << build().revision << "), "
             << context["build"].get<std::string>() << ", " << build().compiler << '\n'
-            << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores, SIMD target "
-            << context["simd"].get<std::string>() << "\n\ntransports\n";
+            << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores; SIMD "
+            << context["simd"].get<std::string>() << " of " << joined(info["simd_targets"]) << "\n\ntransports\n";
   TextTable transports({"name", "what it does", ""});
   for (const auto& row : info["transports"]) {
     const std::string missing = row["unavailable"];
     transports.add({row["name"], row["summary"], missing.empty() ? "" : "not here: " + missing});
   }
-  std::cout << transports.aligned("  ") << "\nalgorithms\n";
+  std::cout << transports.aligned("  ") << "  " << info["ucx"].get<std::string>() << "\n\nalgorithms\n";
   TextTable algorithms({"name", "what it does"});
   for (const auto& row : info["algorithms"]) algorithms.add({row["name"], row["summary"]});
   std::cout << algorithms.aligned("  ")

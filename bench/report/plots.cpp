@@ -11,14 +11,22 @@
 namespace tw::report {
 namespace {
 
-constexpr double kWidth = 560, kLabels = 150, kTexts = 76;  // of a chart of rows: left, and behind the bars
-constexpr double kTop = 34, kRow = 30, kBar = 20, kAxis = 26, kLegend = 20;
+constexpr double kWidth = 560, kTexts = 76;  // kTexts: behind the bars
+constexpr double kTop = 42, kRow = 30, kBar = 20, kAxis = 26, kLegend = 20;
 
 /// A linear axis from `low` to `high` over pixels [begin, end].
 struct Axis {
   double low, high, begin, end;
   double operator()(double value) const { return begin + (value - low) / (high - low) * (end - begin); }
 };
+
+/// Room for the labels of a chart's rows.
+template <class Rows>
+double label_width(const Rows& rows) {
+  std::size_t longest = 18;
+  for (const auto& row : rows) longest = std::max(longest, row.label.size());
+  return std::min(280.0, 14 + 7.2 * static_cast<double>(longest));
+}
 
 std::string short_number(double value) {
   char buffer[32];
@@ -86,20 +94,21 @@ void draw_bar(Svg& svg, const BarChart& chart, const BarChart::Row& row, const A
 std::string draw(const BarChart& chart) {
   double highest = chart.mark ? chart.mark->at : 0;
   for (const auto& row : chart.rows) highest = std::max(highest, sum_of(row.values));
-  const Axis axis{0, highest > 0 ? highest : 1, kLabels, kWidth - kTexts};
+  const double labels = label_width(chart.rows);
+  const Axis axis{0, highest > 0 ? highest : 1, labels, kWidth - kTexts};
   const double bottom = kTop + kRow * static_cast<double>(chart.rows.size());
-  const Legend legend(chart.segments, kLabels);
+  const Legend legend(chart.segments, labels);
   Svg svg(kWidth, bottom + kAxis + legend.height(), chart.title);
   svg.text({0, 16}, Anchor::start, chart.title, "title");
   draw_ticks(svg, axis, bottom, chart.unit);
   for (std::size_t i = 0; i < chart.rows.size(); ++i) {
     const double y = kTop + kRow * static_cast<double>(i) + (kRow - kBar) / 2;
-    svg.text({kLabels - 8, y + kBar - 5}, Anchor::end, chart.rows[i].label, "label");
+    svg.text({labels - 8, y + kBar - 5}, Anchor::end, chart.rows[i].label, "label");
     draw_bar(svg, chart, chart.rows[i], axis, y);
   }
   if (chart.mark) {
     svg.line({axis(chart.mark->at), kTop - 4}, {axis(chart.mark->at), bottom}, "mark");
-    svg.text({axis(chart.mark->at), kTop - 8}, Anchor::middle, chart.mark->text, "tick");
+    svg.text({axis(chart.mark->at), kTop - 7}, Anchor::middle, chart.mark->text, "tick");
   }
   legend.draw(svg, bottom + kAxis);
   return svg.str();
@@ -111,7 +120,8 @@ std::string draw(const DotChart& chart) {
   const double spread = chart.rows.empty() ? 1 : std::max(1.0, highest->value - lowest->value);
   const double low = chart.rows.empty() ? 0 : std::floor(lowest->value - spread / 4);
   const double high = chart.rows.empty() ? 1 : std::ceil(highest->value + spread / 4);
-  const Axis axis{low, high, kLabels, kWidth - kTexts};
+  const double labels = label_width(chart.rows);
+  const Axis axis{low, high, labels, kWidth - kTexts};
   const double bottom = kTop + kRow * static_cast<double>(chart.rows.size());
   Svg svg(kWidth, bottom + kAxis, chart.title);
   svg.text({0, 16}, Anchor::start, chart.title, "title");
@@ -119,7 +129,7 @@ std::string draw(const DotChart& chart) {
   for (std::size_t i = 0; i < chart.rows.size(); ++i) {
     const auto& row = chart.rows[i];
     const double y = kTop + kRow * (static_cast<double>(i) + 0.5);
-    svg.text({kLabels - 8, y + 5}, Anchor::end, row.label, "label");
+    svg.text({labels - 8, y + 5}, Anchor::end, row.label, "label");
     svg.line({axis.begin, y}, {axis.end, y}, "grid");
     svg.dot({axis(row.value), y}, series_colour(0), row.label + ": " + row.text);
     svg.text({axis(row.value) + 9, y + 5}, Anchor::start, row.text, "value");

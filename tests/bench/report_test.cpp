@@ -97,6 +97,19 @@ TEST_F(Report, RefusesWhatIsNotOursAndSaysWhy) {
             "'" + path("d.json") + "' has schema_version 2; this tightwire reads 1 to 1");
 }
 
+TEST_F(Report, ShowsCodecsThatLackSomeSpeeds) {
+  const nlohmann::ordered_json row{{"codec", "bf16"},    {"data", "gaussian"}, {"bits_per_element", 16},
+                                   {"vnmse", 2.76e-6},   {"encode_gbps", 5},   {"encode_ef_gbps", nullptr},
+                                   {"decode_gbps", 7.5}, {"memcpy_gbps", 10}};
+  const std::string file = write("a.json", {{"kind", "bench codecs"}, {"schema_version", 1}, {"results", {row}}});
+  const auto sections = sections_of(read_results({file}), Plots::with);
+  ASSERT_EQ(sections.size(), 1u);
+  EXPECT_EQ(sections[0].table.rows()[0],
+            (std::vector<std::string>{"bf16", "gaussian", "16.000", "2.76e-06", "5.00", "-", "7.50", "10.00"}));
+  ASSERT_EQ(sections[0].plots.size(), 1u);
+  EXPECT_NE(sections[0].plots[0].find("bf16 decode: 0.75 times"), std::string::npos) << sections[0].plots[0];
+}
+
 TEST_F(Report, NamesAMissingOrWrongField) {
   auto missing = training_;
   missing.erase("step_seconds_mean");
