@@ -127,11 +127,10 @@ void MetricsFile::step(const StepReport& report) {
 
 void MetricsFile::validation(std::uint64_t step, const Evaluation& evaluation) {
   if (path_.empty()) return;
-  const auto count = static_cast<double>(evaluation.count);
   line(Json{{"event", "validation"},
             {"step", step},
-            {"test_accuracy", static_cast<double>(evaluation.correct) / count},
-            {"test_loss", evaluation.loss / count}}
+            {"test_accuracy", evaluation.accuracy()},
+            {"test_loss", evaluation.mean_loss()}}
            .dump());
 }
 

@@ -22,6 +22,12 @@ struct Evaluation {
   double loss = 0;  ///< cross entropy, summed over the samples
   std::uint64_t correct = 0;
   std::uint64_t count = 0;
+
+  double mean_loss() const { return loss / static_cast<double>(count); }
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(count); }
+  friend Evaluation operator+(const Evaluation& a, const Evaluation& b) {
+    return {a.loss + b.loss, a.correct + b.correct, a.count + b.count};
+  }
 };
 
 /// One rank's replica. Not thread safe; replicas in several threads do not disturb each other.

@@ -1,29 +1,20 @@
 #include "trainer/trainer.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 #include "collectives/registration.hpp"
-#include "compress/compressor.hpp"
 #include "kernels/base/check.hpp"
 #include "kernels/base/float_mode.hpp"
+#include "trainer/configuration.hpp"
+#include "trainer/evaluation.hpp"
 #include "trainer/parameters_hash.hpp"
 #include "trainer/schedule.hpp"
 
 namespace tw::trainer {
 namespace {
-
-// Every digit: ranks with different values must not look alike.
-std::string exact(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
-constexpr std::uint64_t kEvaluationBatch = 256;
 
 using Clock = std::chrono::steady_clock;
 
@@ -41,6 +32,7 @@ Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, std::uniqu
       sampler_({dataset.train.count(), communicator_.rank(), communicator_.ranks(), options.batch * options.accumulate},
                options.seed),
       total_steps_(options.total_steps(dataset.train.count(), communicator_.ranks())),
+      configuration_(describe_training(options, dataset, communicator_.ranks())),
       metrics_(communicator_.rank() == 0 ? options.metrics : std::string()),
       progress_(told,
                 options.quiet || communicator_.rank() != 0 ? Progress::Style::none : Progress::for_standard_error(),
@@ -70,7 +62,7 @@ Summary Trainer::run() {
 void Trainer::prepare() {
   set_compute_threads(options_.threads);
   const auto gather_bytes = [&](std::span<const std::byte> blob) { return communicator_.all_gather(blob, deadline()); };
-  in_common([&] { agree(configuration(), gather_bytes); });
+  in_common([&] { agree(configuration_, gather_bytes); });
   if (options_.exchange) {
     const auto params = model_->params();
     auto buckets = plan_buckets(params, options_.bucket_bytes, options_.communicator_options(), communicator_.ranks());
@@ -87,7 +79,7 @@ void Trainer::compare_parameters(const std::string& when) {
 
 void Trainer::resume() {
   const TrainingPosition position =
-      load_checkpoint(options_.resume, {*model_, optimizer_, communicator_, options_.exchange, configuration()});
+      load_checkpoint(options_.resume, {*model_, optimizer_, communicator_, options_.exchange, configuration_});
   const std::vector<std::uint64_t> steps = gather(position.step);
   for (std::uint32_t rank = 0; rank < steps.size(); ++rank)
     TW_CHECK(steps[rank] == steps[0], UsageError, "the checkpoint of rank 0 is of step ", steps[0], ", that of rank ",
@@ -155,29 +147,17 @@ void Trainer::after_step(std::uint64_t epoch_before) {
   if (options_.checkpoint_every != 0 && step_ % options_.checkpoint_every == 0 && !last) checkpoint();
 }
 
-// Every rank does its share of the test set; without exchange, where replicas differ, that is the mean over them.
+// Without exchange, where replicas differ, this is the mean over them.
 void Trainer::validate() {
-  const std::uint64_t count = dataset_.test.count(), ranks = communicator_.ranks(), rank = communicator_.rank();
-  const std::uint64_t begin = count * rank / ranks, end = count * (rank + 1) / ranks;
-  Evaluation own;
-  std::vector<std::uint32_t> indices;
-  for (std::uint64_t first = begin; first < end; first += kEvaluationBatch) {
-    indices.resize(std::min(kEvaluationBatch, end - first));
-    std::iota(indices.begin(), indices.end(), static_cast<std::uint32_t>(first));
-    batch_.fill(dataset_, dataset_.test, indices);
-    const Evaluation part = model_->evaluate(batch_);
-    own = {own.loss + part.loss, own.correct + part.correct, own.count + part.count};
-  }
+  const Evaluation share = evaluate_share(*model_, dataset_, communicator_.rank(), communicator_.ranks());
   evaluation_ = {};
-  for (const Evaluation& part : gather(own))
-    evaluation_ = {evaluation_.loss + part.loss, evaluation_.correct + part.correct, evaluation_.count + part.count};
+  for (const Evaluation& part : gather(share)) evaluation_ = evaluation_ + part;
   metrics_.validation(step_, evaluation_);
-  const double accuracy = static_cast<double>(evaluation_.correct) / static_cast<double>(evaluation_.count);
-  progress_.note(detail::concat("step ", step_, ": test accuracy ", accuracy));
+  progress_.note(detail::concat("step ", step_, ": test accuracy ", evaluation_.accuracy()));
 }
 
 void Trainer::checkpoint() {
-  save_checkpoint(options_.checkpoint, {*model_, optimizer_, communicator_, options_.exchange, configuration()},
+  save_checkpoint(options_.checkpoint, {*model_, optimizer_, communicator_, options_.exchange, configuration_},
                   {step_, sampler_.position()}, deadline());
 }
 
@@ -212,30 +192,13 @@ Summary Trainer::summarise() {
     summary.buckets = exchange_->buckets();
     summary.overlapped_buckets = exchange_->overlapped_buckets();
   }
-  const auto count = static_cast<double>(evaluation_.count);
-  summary.test_accuracy = static_cast<double>(evaluation_.correct) / count;
-  summary.test_loss = evaluation_.loss / count;
+  summary.test_accuracy = evaluation_.accuracy();
+  summary.test_loss = evaluation_.mean_loss();
   double losses = 0;
   for (const double loss : gather(loss_)) losses += loss;
   if (step_ != first_step_) summary.final_loss = losses / static_cast<double>(ranks);
   summary.parameters_hash = hash_text(parameters_hash(*model_));
   return summary;
-}
-
-// All that must be equal on every rank, and where a checkpoint goes on, for the training to be the same one.
-std::string Trainer::configuration() const {
-  const Schedule& schedule = find_schedule(options_.schedule);
-  const std::string steps = schedule.needs_total ? detail::concat(" over ", total_steps_, " steps") : std::string();
-  const std::string exchange =
-      options_.exchange
-          ? detail::concat(options_.algorithm, "\n", CompressorTable(options_.codec, options_.codec_for).description())
-          : std::string("off");
-  return detail::concat("model: ", canonical_model(options_.model), "\ndataset: ", dataset_.name, " with ",
-                        dataset_.train.count(), " samples of ", dataset_.features, "\nranks: ", communicator_.ranks(),
-                        "\nbatch: ", options_.batch, " x ", options_.accumulate,
-                        "\nlearning rate: ", exact(options_.learning_rate), "\nschedule: ", schedule.name, steps,
-                        "\nmomentum: ", exact(options_.momentum), "\nweight decay: ", exact(options_.weight_decay),
-                        "\nseed: ", options_.seed, "\nexchange: ", exchange, "\n");
 }
 
 }  // namespace tw::trainer

@@ -44,7 +44,6 @@ class Trainer {
   void validate();
   void checkpoint();
   Summary summarise();
-  std::string configuration() const;
   double learning_rate() const;
   Deadline deadline() const { return Deadline::in(options_.deadline_seconds); }
   template <class T>
@@ -66,6 +65,7 @@ class Trainer {
   Sgd optimizer_;
   Sampler sampler_;
   const std::uint64_t total_steps_;
+  const std::string configuration_;
   std::optional<GradientExchange> exchange_;  // none with --exchange off
 
   bool in_common_ = false;
