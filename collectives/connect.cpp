@@ -1,6 +1,8 @@
 // From a launch to a transport: rank 0 opens the store, everybody meets there, connects, and leaves.
 #include <tightwire/connect.hpp>
 
+#include <algorithm>
+
 #include "collectives/rendezvous/callback_bootstrap.hpp"
 #include "collectives/rendezvous/store_bootstrap.hpp"
 #include "collectives/rendezvous/store_server.hpp"
@@ -10,6 +12,8 @@
 
 namespace tw {
 namespace {
+
+constexpr double kFarewellSeconds = 2;  // for ranks that come later to be told why nobody meets
 
 // Where ranks meet. A host's own name often leads to an address of its loopback, which means nothing to other hosts.
 Address meeting_place(const LaunchInfo& launch) {
@@ -45,6 +49,7 @@ TransportPtr meet_and_connect(const LaunchInfo& launch, const ConnectOptions& op
     return transport;
   } catch (const std::exception& error) {
     bootstrap.fail(culprit_of(error, launch.rank), error.what());
+    if (store != nullptr) store->wait_until_left(std::min(deadline, Deadline::in(kFarewellSeconds)));
     throw;
   }
 }

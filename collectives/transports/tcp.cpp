@@ -299,6 +299,7 @@ Tcp::~Tcp() {
   try {
     for_each_open([&](std::uint32_t, TcpLink& link) {
       link.drop_queue();
+      if (failure_ && link.owes()) return link.stop_writing();  // whoever gave up may have freed it already
       if (!aborted_) link.send_control(TcpKind::goodbye, 0, {});
     });
     flush(Deadline::in(kPatienceSeconds), std::nullopt);

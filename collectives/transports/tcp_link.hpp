@@ -40,6 +40,8 @@ class TcpLink {
   void send_control(TcpKind kind, std::uint64_t tag, std::string_view text);
   /// Forgets what is queued and has not begun to leave.
   void drop_queue();
+  /// Touches no message of others any more; one that is partly written stays so.
+  void stop_writing() { broken_ = true; }
 
   /// True while something is queued, or part of it has left.
   bool busy() const { return !batch_.empty() || !express_.empty() || !bulk_.empty(); }
