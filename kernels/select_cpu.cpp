@@ -152,9 +152,10 @@ void cut_back(Candidates& candidates, std::size_t k) {
 // lines, one in each stratum of the run.
 template <class Source>
 std::int32_t sampled_bound(const Source& source, std::size_t count, std::size_t k, std::uint32_t* sample) {
-  constexpr std::size_t kLine = 16;
-  const std::size_t lines = HWY_MIN(count / kLine / 32, simd::SelectScratch::kMostSamples / kLine);
-  if (lines < 16) return -1;
+  constexpr std::size_t kLine = 16, kFewestLines = 32, kShare = 32;  // one line in `kShare`
+  if (count < 4 * kFewestLines * kLine) return -1;
+  const std::size_t wanted = HWY_MAX(count / kLine / kShare, kFewestLines);
+  const std::size_t lines = HWY_MIN(wanted, simd::SelectScratch::kMostSamples / kLine);
   std::uint64_t random = 0x9E3779B97F4A7C15u;
   for (std::size_t j = 0; j < lines; ++j) {
     const std::size_t first = j * (count / kLine) / lines, next = (j + 1) * (count / kLine) / lines;
