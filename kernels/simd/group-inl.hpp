@@ -44,8 +44,9 @@ inline constexpr std::size_t kVectors = kGroup / kWidth;
 /// Blocks up to this many elements keep p = values + residual in L1 between their two passes.
 inline constexpr std::size_t kKeptBlock = 4096;
 
-/// Results that nobody reads soon go past the cache from this many elements a call on.
-inline constexpr std::size_t kStreamedCount = std::size_t{1} << 16;
+/// Results that nobody reads soon go past the cache from this many elements a call on: less than a chunk of a large
+/// tensor, whose next residual as a whole is far from fitting.
+inline constexpr std::size_t kStreamedCount = std::size_t{1} << 15;
 
 HWY_INLINE std::size_t whole_groups(std::size_t count) { return count / kGroup * kGroup; }
 HWY_INLINE Floats load(const float* from) { return hn::LoadU(FloatTag(), from); }
