@@ -97,7 +97,7 @@ std::string draw(const BarChart& chart) {
   const double labels = label_width(chart.rows);
   const Axis axis{0, highest > 0 ? highest : 1, labels, kWidth - kTexts};
   const double bottom = kTop + kRow * static_cast<double>(chart.rows.size());
-  const Legend legend(chart.segments, labels);
+  const Legend legend(chart.segments, 0);
   Svg svg(kWidth, bottom + kAxis + legend.height(), chart.title);
   svg.text({0, 16}, Anchor::start, chart.title, "title");
   draw_ticks(svg, axis, bottom, chart.unit);

@@ -13,6 +13,9 @@ std::string milliseconds(double seconds) { return fixed(seconds * 1e3, seconds <
 std::string times(double factor) { return fixed(factor, factor < 10 ? 2 : 1) + " times"; }
 double points(const Training& run, const Training& than) { return 100 * (run.accuracy - than.accuracy); }
 
+/// Speed at the price of accuracy is told, but does not pay.
+bool keeps_accuracy(const Training& run, const Training& dense) { return points(run, dense) >= -kAccuracyPoints; }
+
 std::string where(const TrainingGroup& group) {
   const Conditions& conditions = group.runs.front().conditions;
   return detail::concat("On this link (", conditions.link_text(), ", ", conditions.ranks, " ranks) ");
@@ -61,13 +64,14 @@ std::string nothing_pays(const TrainingGroup& group, const Training& next) {
 
 std::string accuracy_warning(const Training& best, const TrainingGroup& group) {
   const Training& dense = *group.dense();
-  if (points(best, dense) >= -kAccuracyPoints) return "";
+  if (keeps_accuracy(best, dense)) return "";
   for (const Training* run : candidates(group))
-    if (points(*run, dense) >= -kAccuracyPoints && run->median < (1 - kNoise) * dense.median)
+    if (keeps_accuracy(*run, dense) && run->median < (1 - kNoise) * dense.median)
       return detail::concat(" Of those within ", fixed(kAccuracyPoints, 0), " point of dense, ", run->label(),
-                            " is the fastest: ", milliseconds(run->median), " a step, ", gain_text(*run, group), ", ",
+                            " pays most: ", milliseconds(run->median), " a step, ", gain_text(*run, group), ", ",
                             accuracy_text(*run, dense), ".");
-  return detail::concat(" No faster codec stays within ", fixed(kAccuracyPoints, 0), " point of dense.");
+  return detail::concat(" No faster codec stays within ", fixed(kAccuracyPoints, 0),
+                        " point of dense: for as many steps none pays.");
 }
 
 }  // namespace
@@ -85,9 +89,9 @@ std::string verdict(const TrainingGroup& group) {
                            ", ", accuracy_text(*bf16, dense), "; no other codec is faster by more than ",
                            fixed(100 * kNoise, 0), " %.", floor_text(*bf16, group));
   else
-    text +=
-        detail::concat(best.label(), " pays most: ", milliseconds(best.median), " a step, ", gain_text(best, group),
-                       ", ", accuracy_text(best, dense), ".", floor_text(best, group), accuracy_warning(best, group));
+    text += detail::concat(best.label(), keeps_accuracy(best, dense) ? " pays most: " : " is the fastest: ",
+                           milliseconds(best.median), " a step, ", gain_text(best, group), ", ",
+                           accuracy_text(best, dense), ".", floor_text(best, group), accuracy_warning(best, group));
   return text;
 }
 
