@@ -60,6 +60,7 @@ struct BadWords {
   std::vector<std::string> words;
   std::string message;
 };
+std::ostream& operator<<(std::ostream& out, const BadWords& bad) { return out << '"' << bad.message << '"'; }
 class BadOptions : public testing::TestWithParam<BadWords> {};
 
 TEST_P(BadOptions, AreRefusedWithTheReason) {
