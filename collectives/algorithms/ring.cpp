@@ -9,6 +9,8 @@
 namespace tw {
 namespace {
 
+constexpr std::size_t kSendsUnderWay = 8;  // so that frames are sent while they are still in cache
+
 // A chunk on its way round the ring, as this rank sees it.
 struct RingChunk {
   const Chunk* chunk;
@@ -39,6 +41,7 @@ class RingOperation final : public BucketOperation {
   bool add_to_arrived_sum();
   bool take_arrived_mean();
   bool begin_next_sum();
+  void finish_in_place(RingChunk& c);
   void pass_sum_on(RingChunk& c, Buffer sum);
   void pass_mean_on(RingChunk& c, Buffer mean);
   void send(const Chunk& chunk, Hop hop, Buffer frame);
@@ -87,6 +90,10 @@ Operation::Progress RingOperation::advance() {
 bool RingOperation::add_to_arrived_sum() {
   for (RingChunk& c : chunks_) {
     if (c.added || c.begins || group_.ranks() == 1 || !c.sum.done()) continue;
+    if (c.owned && coder_.sums_in_place(*c.chunk)) {
+      finish_in_place(c);
+      return true;
+    }
     Buffer sum = coder_.encode_unsealed(*c.chunk);
     coder_.add_payload(*c.chunk, before(), c.sum.received(), sum);
     c.sum = {};
@@ -96,7 +103,20 @@ bool RingOperation::add_to_arrived_sum() {
   return false;
 }
 
+// The last addition in the tensors themselves: the mean needs no delivery then.
+void RingOperation::finish_in_place(RingChunk& c) {
+  coder_.inspect_gradient(*c.chunk);
+  coder_.add_in_place(*c.chunk, before(), c.sum.received());
+  c.sum = {};
+  Buffer mean = coder_.finish_in_place(*c.chunk);
+  c.added = c.delivered = true;
+  ++added_;
+  ++delivered_;
+  if (c.passes_mean) send(*c.chunk, Hop::owner, std::move(mean));
+}
+
 bool RingOperation::begin_next_sum() {
+  if (sends_.size() >= kSendsUnderWay) return false;
   for (; begun_ < chunks_.size(); ++begun_) {
     RingChunk& c = chunks_[begun_];
     if (!c.begins && group_.ranks() != 1) continue;
