@@ -5,13 +5,13 @@
 
 #include "bench/all_reduce_output.hpp"
 #include "bench/commands.hpp"
-#include "bench/files.hpp"
-#include "bench/launch.hpp"
 #include "collectives/algorithm.hpp"
 #include "collectives/transports/table.hpp"
 #include "compress/compressor.hpp"
 #include "compress/spec.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/files.hpp"
+#include "tools/launch.hpp"
 
 namespace tw {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/all_reduce.hpp"
-#include "bench/context.hpp"
+#include "tools/context.hpp"
 
 namespace tw {
 

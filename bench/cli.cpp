@@ -4,10 +4,10 @@
 #include <iostream>
 #include <map>
 
-#include "bench/build.hpp"
 #include "bench/command.hpp"
 #include "bench/sizes.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/build.hpp"
 
 namespace tw {
 namespace {

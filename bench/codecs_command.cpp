@@ -5,11 +5,11 @@
 
 #include "bench/codecs.hpp"
 #include "bench/commands.hpp"
-#include "bench/context.hpp"
-#include "bench/files.hpp"
 #include "bench/table.hpp"
 #include "compress/compressor.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/context.hpp"
+#include "tools/files.hpp"
 
 namespace tw {
 namespace {

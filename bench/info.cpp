@@ -2,9 +2,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "bench/build.hpp"
 #include "bench/commands.hpp"
-#include "bench/context.hpp"
 #include "bench/table.hpp"
 #include "collectives/algorithm.hpp"
 #include "collectives/transports/table.hpp"
@@ -13,6 +11,8 @@
 #include "compress/registry.hpp"
 #include "compress/state.hpp"
 #include "kernels/base/target.hpp"
+#include "tools/build.hpp"
+#include "tools/context.hpp"
 
 namespace tw {
 namespace {

@@ -11,8 +11,8 @@
 
 #include <tightwire/error.hpp>
 
-#include "bench/files.hpp"
-#include "bench/launch.hpp"
+#include "tools/files.hpp"
+#include "tools/launch.hpp"
 #include "trainer/job.hpp"
 
 namespace {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "bench/context.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/context.hpp"
 #include "trainer/model.hpp"
 
 namespace tw::trainer {

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/commands.hpp"
-#include "bench/context.hpp"
-#include "bench/files.hpp"
+#include "tools/context.hpp"
+#include "tools/files.hpp"
 #include "bench/report/page.hpp"
 #include "kernels/base/check.hpp"
 

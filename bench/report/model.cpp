@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "bench/context.hpp"
-#include "bench/files.hpp"
+#include "tools/context.hpp"
+#include "tools/files.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw::report {

@@ -6,7 +6,7 @@
 
 #include "bench/all_reduce.hpp"
 #include "bench/all_reduce_output.hpp"
-#include "bench/process.hpp"
+#include "tools/process.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw {

@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "bench/files.hpp"
-#include "bench/process.hpp"
+#include "tools/files.hpp"
+#include "tools/process.hpp"
 #include "tests/trainer/support.hpp"
 
 namespace tw {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "bench/files.hpp"
+#include "tools/files.hpp"
 #include "kernels/base/check.hpp"
 
 namespace tw {

@@ -14,7 +14,7 @@
 #include <set>
 #include <sstream>
 
-#include "bench/process.hpp"
+#include "tools/process.hpp"
 
 namespace tw {
 namespace {

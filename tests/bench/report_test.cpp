@@ -8,8 +8,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "bench/files.hpp"
-#include "bench/process.hpp"
+#include "tools/files.hpp"
+#include "tools/process.hpp"
 #include "bench/report/page.hpp"
 #include "bench/report/plots.hpp"
 #include "bench/report/svg.hpp"

@@ -1,24 +1,61 @@
 #include "tests/collectives/transport_contract.hpp"
 
 #include <algorithm>
-#include <barrier>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
-
 
 namespace tw::test {
 
+namespace {
+
+/// Ranks leave together, and go on making progress until then: acknowledgements may still be owed to others.
+class Leaving {
+ public:
+  explicit Leaving(const std::vector<TransportPtr>& transports) : transports_(transports) {}
+
+  void pass() {
+    const std::lock_guard lock(mutex_);
+    if (++through_ != transports_.size()) return;
+    for (const TransportPtr& transport : transports_) transport->wake();
+    changed_.notify_all();
+  }
+  void wait(Transport& transport) {
+    try {
+      while (!all_through()) transport.progress(Deadline::in(60));
+    } catch (const Error&) {  // it has failed, as its test wanted: nothing is owed any more
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return through_ == transports_.size(); });
+    }
+  }
+
+ private:
+  bool all_through() {
+    const std::lock_guard lock(mutex_);
+    return through_ == transports_.size();
+  }
+
+  const std::vector<TransportPtr>& transports_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t through_ = 0;
+};
+
+}  // namespace
+
 void TransportContract::run(std::uint32_t ranks, const std::function<void(Transport&, Speaker&)>& body) const {
   auto transports = connect(ranks);
-  std::barrier through(ranks);
+  Leaving leaving(transports);
   on_ranks(ranks, [&](std::uint32_t rank) {
     try {
       Speaker speaker(*transports[rank]);
       body(*transports[rank], speaker);
     } catch (...) {
-      through.arrive_and_drop();
+      leaving.pass();
       throw;
     }
-    through.arrive_and_wait();
+    leaving.pass();
+    leaving.wait(*transports[rank]);
     transports[rank].reset();  // on its own thread: some wait until the others confirm what was sent
   });
 }

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "bench/files.hpp"
-#include "bench/process.hpp"
+#include "tools/files.hpp"
+#include "tools/process.hpp"
 #include "tests/trainer/support.hpp"
 
 namespace tw::trainer {

@@ -1,4 +1,4 @@
-#include "bench/build.hpp"
+#include "tools/build.hpp"
 
 #include "tw_revision.hpp"  // written by cmake/revision.cmake at each build
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/supervisor.hpp"
+#include "tools/supervisor.hpp"
 
 namespace tw {
 

@@ -1,4 +1,4 @@
-#include "bench/files.hpp"
+#include "tools/files.hpp"
 
 #include <cerrno>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "bench/process.hpp"
+#include "tools/process.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "bench/context.hpp"
+#include "tools/context.hpp"
 
 #include <gnu/libc-version.h>
 #include <sys/utsname.h>
@@ -12,9 +12,9 @@
 #include <string_view>
 #include <thread>
 
-#include "bench/build.hpp"
 #include "collectives/transports/ucx/ucx.hpp"
 #include "kernels/base/target.hpp"
+#include "tools/build.hpp"
 
 namespace tw {
 namespace {

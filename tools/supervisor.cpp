@@ -1,4 +1,4 @@
-#include "bench/supervisor.hpp"
+#include "tools/supervisor.hpp"
 
 #include <poll.h>
 #include <sys/signalfd.h>

@@ -1,4 +1,4 @@
-#include "bench/lab.hpp"
+#include "tools/lab.hpp"
 
 #include <unistd.h>
 
@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "bench/process.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/process.hpp"
 
 namespace tw {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "bench/process.hpp"
+#include "tools/process.hpp"
 
 namespace tw {
 

@@ -1,5 +1,4 @@
-// `tightwire launch -n N -- CMD`.
-#include "bench/launch.hpp"
+#include "tools/launch.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,15 +9,13 @@
 #include <optional>
 #include <random>
 
-#include "bench/commands.hpp"
-#include "bench/context.hpp"
-#include "bench/lab.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/context.hpp"
+#include "tools/lab.hpp"
 
 namespace tw {
 namespace {
 
-constexpr std::uint32_t kMostRanks = 200;
 constexpr const char* kLabPort = "29500";  // nobody else is on a lab's hosts
 
 /// What other launchers say of a rank: an outer mpirun or srun must not contradict us.
@@ -56,32 +53,6 @@ std::uint16_t free_port() {
   }
   TW_FAIL(SystemError, "found no free port between 20000 and 31999");
 }
-
-class LaunchCommand final : public Command {
- public:
-  void declare(Options& options) override {
-    options.integer("-n,--ranks", ranks_, {1, kMostRanks}, "processes to start");
-    options.required();
-    options.text(
-        "--lab", request_.lab,
-        "run each rank on a network host of its own, links held to this rate (1gbit, 100mbit, none); needs root");
-    options.flag("--no-prefix", no_prefix_, "pass output on as it is, without '[rank] '");
-    options.real("--grace", request_.grace_seconds, "seconds between asking the ranks to end and killing them");
-    options.rest("CMD...", request_.command, "the command each rank runs");
-  }
-  int run() override {
-    TW_CHECK(!request_.command.empty(), UsageError, "no command; write: tightwire launch -n N -- CMD");
-    TW_CHECK(request_.grace_seconds >= 0, UsageError, "--grace ", request_.grace_seconds, " is negative");
-    request_.ranks = static_cast<std::uint32_t>(ranks_);
-    if (no_prefix_) request_.prefix = SuperviseOptions::Prefix::none;
-    return launch(request_);
-  }
-
- private:
-  std::uint64_t ranks_ = 1;
-  bool no_prefix_ = false;
-  LaunchRequest request_;
-};
 
 }  // namespace
 
@@ -123,7 +94,5 @@ int launch(const LaunchRequest& request) {
   }
   return supervise(signals, ranks, {request.prefix, request.grace_seconds});
 }
-
-std::unique_ptr<Command> make_launch_command() { return std::make_unique<LaunchCommand>(); }
 
 }  // namespace tw
