@@ -29,6 +29,7 @@ def main():
         busbw = bytes_ / median * 2 * (ranks - 1) / ranks / 1e9
         print(json.dumps({"bytes": bytes_, "seconds": median, "busbw_gbps": busbw, "torch": torch.__version__}), flush=True)
     dist.barrier()
+    dist.destroy_process_group()
 
 
 main()

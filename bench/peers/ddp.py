@@ -79,6 +79,7 @@ def main():
             flush=True,
         )
     dist.barrier()
+    dist.destroy_process_group()
 
 
 main()
