@@ -152,8 +152,7 @@ void split_frame(const FrameId& id, const FrameLayout& layout, std::span<const s
     std::uint32_t bytes = static_cast<std::uint32_t>(room);
     if (!layout.fixed_size()) std::memcpy(&bytes, body.data() + i * sizeof bytes, sizeof bytes);
     TW_CHECK(bytes <= room && bytes % 16 == 0 && bytes <= frame.size() - begin, WireError, "frame from rank ",
-             id.source, ": body ", i, " claims ", bytes, " bytes, room is for ",
-             std::min(room, frame.size() - begin));
+             id.source, ": body ", i, " claims ", bytes, " bytes, room is for ", std::min(room, frame.size() - begin));
     bodies[i] = frame.subspan(begin, bytes);
     begin += bytes;
   }

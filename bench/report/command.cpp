@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/commands.hpp"
-#include "tools/context.hpp"
-#include "tools/files.hpp"
 #include "bench/report/page.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/context.hpp"
+#include "tools/files.hpp"
 
 namespace tw {
 namespace {

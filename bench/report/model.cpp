@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "kernels/base/check.hpp"
 #include "tools/context.hpp"
 #include "tools/files.hpp"
-#include "kernels/base/check.hpp"
 
 namespace tw::report {
 namespace {

@@ -34,11 +34,11 @@ struct CommunicatorOptions {
   std::vector<std::pair<std::string, std::string>> codec_for = {};  ///< (pattern, spec); a later rule wins
   std::string algorithm = "two_shot";
   std::uint64_t seed = 0;
-  std::uint64_t chunk_bytes = 1u << 18;              ///< f32 bytes a frame aims at; what is coded then stays in the cache
-  bool checksum = true;                              ///< CRC-32C on every frame
-  std::uint32_t communicator_id = 0;                 ///< tells communicators of one process group apart
-  double deadline_seconds = 30;                      ///< for waits inside the library that take no deadline
-  Exec exec = {};                                    ///< backend and workers; arena and status are the library's own
+  std::uint64_t chunk_bytes = 1u << 18;  ///< f32 bytes a frame aims at; what is coded then stays in the cache
+  bool checksum = true;                  ///< CRC-32C on every frame
+  std::uint32_t communicator_id = 0;     ///< tells communicators of one process group apart
+  double deadline_seconds = 30;          ///< for waits inside the library that take no deadline
+  Exec exec = {};                        ///< backend and workers; arena and status are the library's own
   std::function<void(const std::string&)> log = {};  ///< called on the communicator's thread; may be empty
 };
 

@@ -6,8 +6,8 @@
 
 #include "bench/all_reduce.hpp"
 #include "bench/all_reduce_output.hpp"
-#include "tools/process.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/process.hpp"
 
 namespace tw {
 namespace {
