@@ -1,8 +1,16 @@
-# How everything of ours is compiled. -ffp-contract=off is part of the wire format (compress/FORMAT.md): a fused
-# multiply-add would change bytes.
+# How everything of ours is compiled. No contraction, no flushing of denormals, correctly rounded division and root are
+# part of the wire format (compress/FORMAT.md): anything else would change bytes.
 add_library(tw_options INTERFACE)
-target_compile_options(tw_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -ffp-contract=off)
+set(warnings -Wall -Wextra -Wconversion)
+list(JOIN warnings , host_warnings)
+target_compile_definitions(tw_options INTERFACE TW_HAVE_CUDA=$<BOOL:${TW_HAVE_CUDA}>)
+target_compile_options(tw_options INTERFACE
+  "$<$<COMPILE_LANGUAGE:CXX>:${warnings};-Wpedantic;-ffp-contract=off>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${host_warnings},-ffp-contract=off;--expt-relaxed-constexpr>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;-ftz=false;-prec-div=true;-prec-sqrt=true>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-lineinfo;--no-compress>")  # findings name source lines; PTX that tests/ptxrun can read
 if(TW_SANITIZE)
-  target_compile_options(tw_options INTERFACE -fsanitize=${TW_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(tw_options INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TW_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   target_link_options(tw_options INTERFACE -fsanitize=${TW_SANITIZE})
 endif()
