@@ -1,0 +1,191 @@
+// Streams and events: work is done when it is submitted. Capture keeps it instead, and a graph does it again.
+#include <chrono>
+#include "tests/ptxrun/src/runtime.hpp"
+
+struct CUstream_st {
+  std::shared_ptr<ptxrun::Graph> capture;
+  bool origin = false;
+  int priority = 0;
+  unsigned flags = 0;
+};
+struct CUevent_st {
+  std::chrono::steady_clock::time_point at;
+  bool recorded = false;
+  std::shared_ptr<ptxrun::Graph> capture;
+};
+struct CUgraph_st {
+  std::shared_ptr<ptxrun::Graph> graph;
+};
+struct CUgraphExec_st {
+  std::shared_ptr<ptxrun::Graph> graph;
+};
+
+namespace ptxrun {
+namespace {
+bool real(cudaStream_t s) { return s && s != cudaStreamLegacy && s != cudaStreamPerThread; }
+Graph* captured(cudaStream_t s) { return real(s) && s->capture && s->capture->open ? s->capture.get() : nullptr; }
+}  // namespace
+
+cudaError_t submit(cudaStream_t s, std::function<cudaError_t()> work) {
+  if (Graph* g = captured(s)) {
+    g->nodes.push_back(std::move(work));
+    return cudaSuccess;
+  }
+  return work();
+}
+}  // namespace ptxrun
+
+using namespace ptxrun;
+
+extern "C" {
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* s, unsigned flags, int priority) {
+  *s = new CUstream_st;
+  (*s)->priority = priority;
+  (*s)->flags = flags;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned flags) {
+  return cudaStreamCreateWithPriority(s, flags, 0);
+}
+cudaError_t cudaStreamCreate(cudaStream_t* s) { return cudaStreamCreateWithPriority(s, 0, 0); }
+cudaError_t cudaStreamDestroy(cudaStream_t s) {
+  if (real(s)) delete s;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetPriority(cudaStream_t s, int* p) {
+  *p = real(s) ? s->priority : 0;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetFlags(cudaStream_t s, unsigned* f) {
+  *f = real(s) ? s->flags : 0;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetDevice(cudaStream_t, int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t s) {
+  Call call;
+  return call(captured(s) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
+}
+cudaError_t cudaStreamQuery(cudaStream_t s) {
+  Call call;
+  return call(captured(s) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
+  Call call;
+  if (e->capture && e->capture->open && real(s)) s->capture = e->capture;  // joins the capture
+  return call();
+}
+cudaError_t cudaStreamAddCallback(cudaStream_t s, cudaStreamCallback_t f, void* data, unsigned) {
+  Call call;
+  return call(submit(s, [=] {
+    f(s, cudaSuccess, data);
+    return cudaSuccess;
+  }));
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) {
+  *e = new CUevent_st;
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t* e) { return cudaEventCreateWithFlags(e, 0); }
+cudaError_t cudaEventDestroy(cudaEvent_t e) {
+  delete e;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t e, cudaStream_t s, unsigned) {
+  Call call;
+  e->capture = real(s) ? s->capture : nullptr;
+  e->recorded = true;
+  return call(submit(s, [e] {
+    e->at = std::chrono::steady_clock::now();
+    return cudaSuccess;
+  }));
+}
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return cudaEventRecordWithFlags(e, s, 0); }
+cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  Call call;
+  return call();
+}
+cudaError_t cudaEventQuery(cudaEvent_t) {
+  Call call;
+  return call();
+}
+cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t a, cudaEvent_t b) {
+  Call call;
+  if (!a->recorded || !b->recorded) return call(cudaErrorInvalidResourceHandle);
+  *ms = std::chrono::duration<float, std::milli>(b->at - a->at).count();
+  return call();
+}
+
+// ---- capture and graphs
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) {
+  Call call;
+  if (!real(s)) return call(cudaErrorStreamCaptureUnsupported);
+  if (captured(s)) return call(cudaErrorIllegalState);
+  s->capture = std::make_shared<Graph>();
+  s->origin = true;
+  return call();
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* graph) {
+  Call call;
+  if (!captured(s) || !s->origin) return call(cudaErrorStreamCaptureUnmatched);
+  s->capture->open = false;  // streams that joined leave with it
+  *graph = new CUgraph_st{std::move(s->capture)};
+  s->capture = nullptr;
+  s->origin = false;
+  return call();
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t s, cudaStreamCaptureStatus* status) {
+  Call call;
+  *status = captured(s) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return call();
+}
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  static thread_local cudaStreamCaptureMode now = cudaStreamCaptureModeGlobal;
+  std::swap(now, *mode);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetId(cudaStream_t s, unsigned long long* id) {
+  *id = reinterpret_cast<std::uint64_t>(s);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  *exec = new CUgraphExec_st{graph->graph};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long flags) {
+  return cudaGraphInstantiate(exec, graph, flags);
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t s) {
+  Call call;
+  std::shared_ptr<Graph> g = exec->graph;
+  return call(submit(s, [g] {
+    for (auto& node : g->nodes)
+      if (cudaError_t e = node()) return e;
+    return cudaSuccess;
+  }));
+}
+cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaGraphDestroy(cudaGraph_t g) {
+  delete g;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t g) {
+  delete g;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph, cudaGraphExecUpdateResultInfo* info) {
+  exec->graph = graph->graph;
+  if (info) *info = {};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphGetNodes(cudaGraph_t g, cudaGraphNode_t* nodes, std::size_t* count) {
+  if (nodes) return complain(cudaErrorNotSupported, "nodes of a graph");
+  *count = g->graph->nodes.size();
+  return cudaSuccess;
+}
+
+}  // extern "C"
