@@ -7,21 +7,26 @@ install(DIRECTORY include/tightwire ${PROJECT_BINARY_DIR}/include/tightwire DEST
         FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT tightwire-targets NAMESPACE tightwire:: DESTINATION ${package_dir})
 
-# What a static tightwire needs beside it, by CMake package and by pkg-config module.
+# What a static tightwire needs beside it, by CMake package and by pkg-config module; CUDA has no module.
 set(TW_PACKAGES Threads)
 set(TW_MODULES "")
+set(TW_LIBS "")
 get_target_property(linked tightwire LINK_LIBRARIES)
-foreach(dependency "hwy::hwy hwy libhwy" "ucx::ucp ucx ucx")
+foreach(dependency "hwy::hwy hwy libhwy" "ucx::ucp ucx ucx" "CUDA::cudart CUDAToolkit")
   separate_arguments(dependency)
-  list(GET dependency 0 target)
+  list(POP_FRONT dependency target package)
   if("${linked}" MATCHES "${target}")  # from a subdirectory, names carry a suffix
-    list(GET dependency 1 package)
-    list(GET dependency 2 module)
     list(APPEND TW_PACKAGES ${package})
-    list(APPEND TW_MODULES ${module})
+    list(APPEND TW_MODULES ${dependency})
   endif()
 endforeach()
 list(JOIN TW_MODULES ", " TW_MODULES)
+if(TW_HAVE_CUDA)
+  set(TW_LIBS "-L${CUDAToolkit_LIBRARY_DIR} -lcudart")
+  if(CMAKE_CUDA_RUNTIME_LIBRARY STREQUAL "Static")
+    string(APPEND TW_LIBS "_static -ldl -lrt")
+  endif()
+endif()
 
 configure_package_config_file(cmake/tightwire-config.cmake.in ${PROJECT_BINARY_DIR}/tightwire-config.cmake
                               INSTALL_DESTINATION ${package_dir})

@@ -49,4 +49,11 @@ class SystemError : public Error {
   explicit SystemError(const std::string& message) : Error(message) {}
 };
 
+/// A call of CUDA failed, or there is no CUDA to call: the message holds the call and CUDA's words. Work that was
+/// enqueued before may be lost with it; the object that threw can be destroyed, and used again where CUDA allows it.
+class CudaError : public Error {
+ public:
+  explicit CudaError(const std::string& message) : Error(message) {}
+};
+
 }  // namespace tw

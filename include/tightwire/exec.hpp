@@ -7,7 +7,7 @@
 namespace tw {
 
 /// Which implementation of an op runs. All give the same bytes; `reference` is the definition.
-enum class Backend : std::uint8_t { reference = 0, simd = 1 };
+enum class Backend : std::uint8_t { reference = 0, simd = 1, cuda = 2 };
 
 /// Bits that kernels OR into `Exec::status`.
 enum StatusBit : std::uint32_t {
@@ -18,11 +18,18 @@ enum StatusBit : std::uint32_t {
 class Arena;
 
 /// An execution place. Cheap to copy; owns nothing. Calls that share one Exec must not run concurrently.
+///
+/// With `Backend::cuda` every pointer that an op is given, `status` and the arena's memory are the device's, and an op
+/// only enqueues: it returns at once, allocates and synchronises nothing, and its results are there for whatever is
+/// enqueued on `stream` behind it. Scratch memory may be handed to the next op of the same stream while this one still
+/// uses it.
 struct Exec {
   Backend backend = Backend::simd;
   std::uint32_t workers = 1;        ///< threads an op may use
   Arena* arena = nullptr;           ///< scratch memory; required by ops that say so
   std::uint32_t* status = nullptr;  ///< where kernels report findings (`StatusBit`); may be null
+  std::uint32_t device = 0;         ///< CUDA's number of the device
+  void* stream = nullptr;           ///< a cudaStream_t of that device; null is its default stream
 };
 
 }  // namespace tw

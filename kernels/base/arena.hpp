@@ -7,15 +7,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <span>
 #include <vector>
 
 namespace tw {
 
-/// Not thread safe: one per thread or per operation. Scopes nest like a stack.
+/// Not thread safe: one per thread or per operation. Scopes nest like a stack. The memory is `upstream`'s: the host's,
+/// or a device's (kernels/cuda/device_buffer.hpp), of which the arena touches no byte.
 class Arena {
  public:
   static constexpr std::size_t kAlignment = 64;
+
+  /// `upstream` must outlive the arena.
+  explicit Arena(std::pmr::memory_resource& upstream = *std::pmr::new_delete_resource()) : upstream_(&upstream) {}
 
   class Scope {
    public:
@@ -37,21 +42,21 @@ class Arena {
     std::size_t used_;
   };
 
-  /// Bytes held from the system; constant in the steady state.
+  /// Bytes held from upstream; constant in the steady state.
   std::size_t reserved_bytes() const;
 
  private:
   struct Free {
-    void operator()(std::byte* p) const;
-  };
-  struct Block {
-    std::unique_ptr<std::byte[], Free> bytes;
+    std::pmr::memory_resource* upstream;
     std::size_t capacity;
+    void operator()(std::byte* p) const { upstream->deallocate(p, capacity, kAlignment); }
   };
+  using Block = std::unique_ptr<std::byte[], Free>;
 
   void* take_bytes(std::size_t bytes);
   void rewind(std::size_t block, std::size_t used);
 
+  std::pmr::memory_resource* upstream_;
   std::vector<Block> blocks_;
   std::size_t block_ = 0;  // index of the block in use
   std::size_t used_ = 0;   // bytes used of it

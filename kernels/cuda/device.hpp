@@ -1,0 +1,23 @@
+// Which device the calls of this thread go to. No CUDA header, so that any file may include it.
+#pragma once
+
+#include <cstdint>
+
+namespace tw::cuda {
+
+/// Makes a device the thread's current one, and the one before it again at the end of its scope: trainers have their
+/// own idea of the current device.
+class CurrentDevice {
+ public:
+  /// Throws CudaError where there is no such device.
+  explicit CurrentDevice(std::uint32_t device);
+  ~CurrentDevice();
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  int before_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace tw::cuda

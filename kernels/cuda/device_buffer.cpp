@@ -1,0 +1,23 @@
+#include "kernels/cuda/device_buffer.hpp"
+
+#include "kernels/cuda/device.hpp"
+#include "kernels/cuda/error.hpp"
+
+namespace tw::cuda {
+
+void* DeviceMemory::do_allocate(std::size_t bytes, std::size_t) {
+  const CurrentDevice current(device_);
+  void* address = nullptr;
+  TW_CUDA(cudaMalloc(&address, bytes));
+  return address;
+}
+
+void DeviceMemory::do_deallocate(void* address, std::size_t, std::size_t) { cudaFree(address); }
+
+void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to) {
+  const CurrentDevice current(exec.device);
+  TW_CUDA(
+      cudaMemcpyAsync(to.data(), from.data(), from.size(), cudaMemcpyDefault, static_cast<cudaStream_t>(exec.stream)));
+}
+
+}  // namespace tw::cuda

@@ -1,0 +1,30 @@
+// What stands in for kernels/cuda in a build without CUDA: each entry says what to switch on.
+#include "kernels/base/check.hpp"
+#include "kernels/base/kernel.hpp"
+#include "kernels/cuda/device.hpp"
+#include "kernels/cuda/device_buffer.hpp"
+#include "kernels/cuda/stream.hpp"
+
+namespace tw {
+namespace {
+[[noreturn]] void fail() {
+  TW_FAIL(CudaError, "this build has no CUDA: configure with -DTW_CUDA=ON, which needs the CUDA toolkit");
+}
+}  // namespace
+
+void throw_no_cuda_kernel() { fail(); }
+
+namespace cuda {
+CurrentDevice::CurrentDevice(std::uint32_t) { fail(); }
+CurrentDevice::~CurrentDevice() = default;
+
+void destroy_stream(void*) {}
+Stream::Stream(std::uint32_t device) : device_(device) { fail(); }
+void synchronize(const Exec&) { fail(); }
+
+void* DeviceMemory::do_allocate(std::size_t, std::size_t) { fail(); }
+void DeviceMemory::do_deallocate(void*, std::size_t, std::size_t) {}
+void copy_bytes(const Exec&, std::span<const std::byte>, std::span<std::byte>) { fail(); }
+}  // namespace cuda
+
+}  // namespace tw
