@@ -41,11 +41,19 @@ Widen widen;
 CopyValues copy_values;
 BlendValues blend_values;
 }  // namespace simd
+namespace cuda {
+Narrow narrow;
+NarrowFeedback narrow_feedback;
+Widen widen;
+CopyValues copy_values;
+BlendValues blend_values;
+}  // namespace cuda
 
-inline constexpr Kernel<Narrow> narrow{reference::narrow, simd::narrow};
-inline constexpr Kernel<NarrowFeedback> narrow_feedback{reference::narrow_feedback, simd::narrow_feedback};
-inline constexpr Kernel<Widen> widen{reference::widen, simd::widen};
-inline constexpr Kernel<CopyValues> copy_values{reference::copy_values, simd::copy_values};
-inline constexpr Kernel<BlendValues> blend_values{reference::blend_values, simd::blend_values};
+inline constexpr Kernel<Narrow> narrow{reference::narrow, simd::narrow, cuda::narrow};
+inline constexpr Kernel<NarrowFeedback> narrow_feedback{reference::narrow_feedback, simd::narrow_feedback,
+                                                        cuda::narrow_feedback};
+inline constexpr Kernel<Widen> widen{reference::widen, simd::widen, cuda::widen};
+inline constexpr Kernel<CopyValues> copy_values{reference::copy_values, simd::copy_values, cuda::copy_values};
+inline constexpr Kernel<BlendValues> blend_values{reference::blend_values, simd::blend_values, cuda::blend_values};
 
 }  // namespace tw

@@ -15,7 +15,10 @@ Inspect inspect;
 namespace simd {
 Inspect inspect;
 }
+namespace cuda {
+Inspect inspect;
+}
 
-inline constexpr Kernel<Inspect> inspect{reference::inspect, simd::inspect};
+inline constexpr Kernel<Inspect> inspect{reference::inspect, simd::inspect, cuda::inspect};
 
 }  // namespace tw

@@ -23,8 +23,12 @@ namespace simd {
 Accumulate accumulate;
 Divide divide;
 }  // namespace simd
+namespace cuda {
+Accumulate accumulate;
+Divide divide;
+}  // namespace cuda
 
-inline constexpr Kernel<Accumulate> accumulate{reference::accumulate, simd::accumulate};
-inline constexpr Kernel<Divide> divide{reference::divide, simd::divide};
+inline constexpr Kernel<Accumulate> accumulate{reference::accumulate, simd::accumulate, cuda::accumulate};
+inline constexpr Kernel<Divide> divide{reference::divide, simd::divide, cuda::divide};
 
 }  // namespace tw

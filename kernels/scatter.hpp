@@ -29,9 +29,14 @@ Gather gather;
 Scatter scatter;
 ClearAt clear_at;
 }  // namespace simd
+namespace cuda {
+Gather gather;
+Scatter scatter;
+ClearAt clear_at;
+}  // namespace cuda
 
-inline constexpr Kernel<Gather> gather{reference::gather, simd::gather};
-inline constexpr Kernel<Scatter> scatter{reference::scatter, simd::scatter};
-inline constexpr Kernel<ClearAt> clear_at{reference::clear_at, simd::clear_at};
+inline constexpr Kernel<Gather> gather{reference::gather, simd::gather, cuda::gather};
+inline constexpr Kernel<Scatter> scatter{reference::scatter, simd::scatter, cuda::scatter};
+inline constexpr Kernel<ClearAt> clear_at{reference::clear_at, simd::clear_at, cuda::clear_at};
 
 }  // namespace tw

@@ -1,5 +1,6 @@
-// IEEE binary16 and bfloat16, converted in integer arithmetic so that every target gives the same bits: round to
-// nearest even, overflow to infinity, every NaN becomes the one quiet NaN (7e00, 7fc0). constexpr, for host and device.
+// IEEE binary16 and bfloat16, converted by integer arithmetic and exact or once-rounded operations, so that every
+// target gives the same bits: round to nearest even, overflow to infinity, every NaN becomes the one quiet NaN (7e00,
+// 7fc0). constexpr, for host and device.
 #pragma once
 
 #include <bit>
@@ -24,20 +25,12 @@ constexpr std::uint16_t f16_from_float(float value) {
   const std::uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return 0x7e00;
   if (magnitude >= 0x47800000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // 2^16 and above
-  const std::uint32_t exponent = magnitude >> 23;
-  std::uint32_t half = 0, rest = 0, half_way = 0;
-  if (exponent >= 113) {  // normal: rebias 127 -> 15; a carry out of the mantissa raises the exponent, up to infinity
-    half = (magnitude - (112u << 23)) >> 13;
-    rest = magnitude & 0x1fffu;
-    half_way = 0x1000u;
-  } else if (exponent >= 102) {  // denormal: units of 2^-24
-    const std::uint32_t shift = 126 - exponent;
-    const std::uint32_t mantissa = (magnitude & 0x7fffffu) | 0x800000u;
-    half = mantissa >> shift;
-    rest = mantissa & ((1u << shift) - 1);
-    half_way = 1u << (shift - 1);
-  }
-  half += (rest > half_way || (rest == half_way && half_way != 0 && (half & 1u))) ? 1u : 0u;
+  // Below 2^-14 denormal, units of 2^-24: those of 0.5, so that adding it rounds. Else rebiased, 127 -> 15; a carry out
+  // of the mantissa raises the exponent, up to infinity.
+  const std::uint32_t half =
+      magnitude < 0x38800000u
+          ? std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - std::bit_cast<std::uint32_t>(0.5f)
+          : (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
   return static_cast<std::uint16_t>(sign | half);
 }
 

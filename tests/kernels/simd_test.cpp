@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/base/target.hpp"
-#include "tests/kernels/simd_ops.hpp"
+#include "tests/kernels/ops.hpp"
 
 namespace tw::test {
 namespace {
@@ -17,7 +17,7 @@ std::vector<std::string> targets_for(std::uint64_t count) {
   return targets;
 }
 
-class SimdOpTest : public ::testing::TestWithParam<SimdOp> {
+class SimdOpTest : public ::testing::TestWithParam<TestedOp> {
  protected:
   ~SimdOpTest() override { use_simd_target(""); }
 
@@ -26,35 +26,18 @@ class SimdOpTest : public ::testing::TestWithParam<SimdOp> {
     for (const std::string& target : targets_for(operands.count)) {
       use_simd_target(target);
       const std::string differs = difference(expected, GetParam().run({.backend = Backend::simd}, operands));
-      ASSERT_EQ(differs, "") << target << ", " << what << ", " << operands.count << " elements, offset "
-                             << operands.offset;
+      ASSERT_EQ(differs, "") << target << ", " << what;
     }
   }
 };
 
-// Inputs are made once for all ops.
-const std::vector<float>& input(Family family, std::uint32_t variant) {
-  static std::vector<float> inputs[std::size(kFamilies)][2];
-  std::vector<float>& values = inputs[static_cast<std::size_t>(family)][variant];
-  if (values.empty()) values = make_input(family, sizes_under_test().back(), DType::f32, variant);
-  return values;
-}
-
-Operands operands_of(Family family, std::uint64_t count, std::size_t offset) {
-  const auto front = [count](const std::vector<float>& all) {
-    return std::vector<float>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
-  };
-  return {count, offset, front(input(family, 0)), front(input(Family::heavy, 1))};
-}
-
 TEST_P(SimdOpTest, GivesTheReferencesBytes) {
-  for (const Family family : kFamilies)
-    for (const std::uint64_t count : sizes_under_test())
-      for (const std::size_t offset : {0, 3})
-        ASSERT_NO_FATAL_FAILURE(compare(operands_of(family, count, offset), std::string(name_of(family))));
+  for_all_operands([this](const Operands& operands, const std::string& what) {
+    if (!HasFatalFailure()) compare(operands, what);
+  });
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, SimdOpTest, ::testing::ValuesIn(simd_ops()),
+INSTANTIATE_TEST_SUITE_P(Every, SimdOpTest, ::testing::ValuesIn(ops_of(Backend::simd)),
                          [](const auto& param) { return param.param.name; });
 
 }  // namespace

@@ -5,7 +5,8 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
-#include <vector>
+
+#include "kernels/base/aligned.hpp"
 
 namespace tw::test {
 
@@ -13,15 +14,18 @@ namespace tw::test {
 template <class T>
 class Guarded {
  public:
-  explicit Guarded(std::size_t count, T fill = {}, std::size_t offset = 0) : count_(count) {
-    bytes_.assign(count * sizeof(T) + 4 * kGuard + offset * sizeof(T), kCanary);
-    const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data()) + kGuard;
-    begin_ = kGuard + (kGuard - address % kGuard) % kGuard + offset * sizeof(T);
-    std::fill_n(span().data(), count_, fill);
+  explicit Guarded(std::size_t count, T fill = {}, std::size_t offset = 0)
+      : begin_(kGuard + offset * sizeof(T)), count_(count) {
+    bytes_.assign(begin_ + count * sizeof(T) + kGuard, kCanary);
+    for (T& element : span()) element = fill;
   }
 
   std::span<T> span() { return {reinterpret_cast<T*>(bytes_.data() + begin_), count_}; }
   std::span<const T> span() const { return {reinterpret_cast<const T*>(bytes_.data() + begin_), count_}; }
+
+  /// Everything, canaries too, from a multiple of 64 bytes on; the elements begin `begin()` bytes behind that.
+  std::span<std::byte> bytes() { return bytes_; }
+  std::size_t begin() const { return begin_; }
 
   bool intact() const {
     const auto is_canary = [](std::byte b) { return b == kCanary; };
@@ -33,7 +37,7 @@ class Guarded {
  private:
   static constexpr std::size_t kGuard = 64;
   static constexpr std::byte kCanary{0xc5};
-  std::vector<std::byte> bytes_;
+  AlignedVector<std::byte> bytes_;
   std::size_t begin_;
   std::size_t count_;
 };

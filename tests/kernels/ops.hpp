@@ -1,4 +1,4 @@
-// Every op with a SIMD version, in a form that a test can run on any backend and compare.
+// Every op in a form that a test can run on any backend and compare.
 #pragma once
 
 #include <cstddef>
@@ -30,15 +30,19 @@ struct Outcome {
   bool intact = true;
 };
 
-struct SimdOp {
+struct TestedOp {
   std::string name;
   std::function<Outcome(Exec exec, const Operands&)> run;
 };
 
 /// For failures.
-inline void PrintTo(const SimdOp& op, std::ostream* out) { *out << op.name; }
+inline void PrintTo(const TestedOp& op, std::ostream* out) { *out << op.name; }
 
-std::vector<SimdOp> simd_ops();
+/// All that have a version for it.
+std::vector<TestedOp> ops_of(Backend backend);
+
+/// Calls visit(operands, what they are) for all sizes under test, families of inputs, and arrays that are misaligned.
+void for_all_operands(const std::function<void(const Operands&, const std::string& what)>& visit);
 
 /// Empty where both are the same, else what differs first.
 std::string difference(const Outcome& expected, const Outcome& actual);

@@ -1,4 +1,4 @@
-#include "tests/kernels/simd_ops.hpp"
+#include "tests/kernels/ops.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -14,91 +14,26 @@
 #include "kernels/scatter.hpp"
 #include "kernels/select.hpp"
 #include "kernels/signs.hpp"
-#include "tests/support/guarded.hpp"
+#include "tests/kernels/stage.hpp"
 
 namespace tw::test {
 namespace {
 
-// Runs an op between guarded copies of its operands and gathers what it left.
-class Stage {
- public:
-  Stage(Exec exec, const Operands& operands)
-      : exec_(exec),
-        values_(copy_of(operands, operands.values)),
-        others_(copy_of(operands, operands.others)),
-        result_(operands.count, 7.0f, operands.offset) {
-    exec_.status = &outcome_.status;
-  }
-
-  const Exec& exec() const { return exec_; }
-  std::uint64_t count() const { return values_.span().size(); }
-  std::span<float> values() { return values_.span(); }
-  std::span<float> others() { return others_.span(); }
-  Feedback feedback() { return {others_.span(), result_.span()}; }
-
-  /// An array of a body.
-  template <class T>
-  std::span<T> array(std::uint64_t count) {
-    return arrays<T>().emplace_back(count, T{3}).span();
-  }
-
-  /// The outcome: all arrays, and those of the float operands that the op writes.
-  Outcome take(std::initializer_list<std::span<const float>> floats) {
-    append(bytes4_), append(bytes2_), append(bytes1_), append(floats_);
-    for (const auto span : floats) outcome_.floats.insert(outcome_.floats.end(), span.begin(), span.end());
-    outcome_.intact &= values_.intact() && others_.intact() && result_.intact();
-    return outcome_;
-  }
-  Outcome take_with_residual() { return take({result_.span()}); }
-
- private:
-  static Guarded<float> copy_of(const Operands& operands, const std::vector<float>& from) {
-    Guarded<float> copy(from.size(), 0.0f, operands.offset);
-    std::copy(from.begin(), from.end(), copy.span().begin());
-    return copy;
-  }
-  template <class T>
-  std::vector<Guarded<T>>& arrays() {
-    if constexpr (std::is_same_v<T, float>)
-      return floats_;
-    else if constexpr (sizeof(T) == 4)
-      return bytes4_;
-    else if constexpr (sizeof(T) == 2)
-      return bytes2_;
-    else
-      return bytes1_;
-  }
-  template <class T>
-  void append(const std::vector<Guarded<T>>& from) {
-    for (const Guarded<T>& array : from) {
-      const auto bytes = std::as_bytes(array.span());
-      outcome_.bytes.insert(outcome_.bytes.end(), bytes.begin(), bytes.end());
-      outcome_.intact &= array.intact();
-    }
-  }
-
-  Exec exec_;
-  Outcome outcome_;
-  Guarded<float> values_, others_, result_;
-  std::vector<Guarded<std::uint32_t>> bytes4_;
-  std::vector<Guarded<std::uint16_t>> bytes2_;
-  std::vector<Guarded<std::int8_t>> bytes1_;
-  std::vector<Guarded<float>> floats_;
-};
-
 std::uint64_t parts(std::uint64_t count, std::uint64_t of) { return (count + of - 1) / of; }
+
+using Selected = std::uint64_t (*)(std::uint64_t count);
 
 constexpr Blend kBlends[] = {{Combine::assign, 1.0f}, {Combine::add, 0.3f}};
 
 template <class Work>
-void add(std::vector<SimdOp>& ops, const std::string& name, Work work) {
+void add(std::vector<TestedOp>& ops, const std::string& name, Work work) {
   ops.push_back({name, [work](Exec exec, const Operands& operands) {
                    Stage stage(exec, operands);
                    return work(stage);
                  }});
 }
 
-void add_quantize(std::vector<SimdOp>& ops, std::uint64_t block) {
+void add_quantize(std::vector<TestedOp>& ops, std::uint64_t block) {
   const auto body = [block](Stage& s) {
     return Int8Body{block, s.array<float>(parts(s.count(), block)), s.array<std::int8_t>(s.count())};
   };
@@ -113,14 +48,14 @@ void add_quantize(std::vector<SimdOp>& ops, std::uint64_t block) {
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "dequantize_int8_add" : "dequantize_int8") + suffix, [=](Stage& s) {
-      const Int8Body b = body(s);
-      reference::quantize_int8(s.exec(), s.values(), b);
-      dequantize_int8(s.exec(), {block, b.units, b.codes}, how, s.others());
+      const Int8Body b = body(s.host());
+      reference::quantize_int8({}, s.host().values(), b);
+      dequantize_int8(s.exec(), {block, s.array_of(b.units), s.array_of(b.codes)}, how, s.others());
       return s.take({s.others()});
     });
 }
 
-void add_signs(std::vector<SimdOp>& ops, std::uint64_t block) {
+void add_signs(std::vector<TestedOp>& ops, std::uint64_t block) {
   const auto body = [block](Stage& s) {
     return SignBody{block, s.array<float>(parts(s.count(), block)), s.array<std::uint32_t>(parts(s.count(), 32))};
   };
@@ -135,9 +70,9 @@ void add_signs(std::vector<SimdOp>& ops, std::uint64_t block) {
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "decode_signs_add" : "decode_signs") + suffix, [=](Stage& s) {
-      const SignBody b = body(s);
-      reference::encode_signs(s.exec(), s.values(), b);
-      decode_signs(s.exec(), {block, b.units, b.words}, how, s.others());
+      const SignBody b = body(s.host());
+      reference::encode_signs({}, s.host().values(), b);
+      decode_signs(s.exec(), {block, s.array_of(b.units), s.array_of(b.words)}, how, s.others());
       return s.take({s.others()});
     });
 }
@@ -149,7 +84,7 @@ struct DitherSetting {
   std::uint64_t first;
 };
 
-void add_dither(std::vector<SimdOp>& ops, DitherSetting d) {
+void add_dither(std::vector<TestedOp>& ops, DitherSetting d) {
   const auto body = [d](Stage& s) {
     return DitherBody{d.block, d.bits, s.array<float>(parts(s.count(), d.block)),
                       s.array<std::uint32_t>(parts(s.count(), 32) * d.bits)};
@@ -166,14 +101,14 @@ void add_dither(std::vector<SimdOp>& ops, DitherSetting d) {
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "decode_dithered_add" : "decode_dithered") + suffix, [=](Stage& s) {
-      const DitherBody b = body(s);
-      reference::encode_dithered(s.exec(), s.values(), d.norm, noise, b);
-      decode_dithered(s.exec(), {d.block, d.bits, b.units, b.words}, how, s.others());
+      const DitherBody b = body(s.host());
+      reference::encode_dithered({}, s.host().values(), d.norm, noise, b);
+      decode_dithered(s.exec(), {d.block, d.bits, s.array_of(b.units), s.array_of(b.words)}, how, s.others());
       return s.take({s.others()});
     });
 }
 
-void add_casts(std::vector<SimdOp>& ops, DType dtype) {
+void add_casts(std::vector<TestedOp>& ops, DType dtype) {
   const std::string suffix = detail::concat("_", name_of(dtype));
   add(ops, "narrow" + suffix, [=](Stage& s) {
     narrow(s.exec(), s.values(), dtype, s.array<std::uint16_t>(s.count()));
@@ -185,14 +120,14 @@ void add_casts(std::vector<SimdOp>& ops, DType dtype) {
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "widen_add" : "widen") + suffix, [=](Stage& s) {
-      const auto bits = s.array<std::uint16_t>(s.count());
+      const auto bits = s.host().array<std::uint16_t>(s.count());
       for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<std::uint16_t>(i);  // every pattern
-      widen(s.exec(), bits, dtype, how, s.others());
+      widen(s.exec(), s.array_of(bits), dtype, how, s.others());
       return s.take({s.others()});
     });
 }
 
-void add_plain(std::vector<SimdOp>& ops) {
+void add_plain(std::vector<TestedOp>& ops) {
   add(ops, "copy_values", [](Stage& s) {
     copy_values(s.exec(), s.values(), s.array<float>(s.count()));
     return s.take({});
@@ -216,7 +151,7 @@ void add_plain(std::vector<SimdOp>& ops) {
   });
 }
 
-void add_select(std::vector<SimdOp>& ops, const std::string& suffix, std::uint64_t (*selected)(std::uint64_t count)) {
+void add_select(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {
   const auto body = [=](Stage& s) {
     const std::uint64_t k = selected(s.count());
     return SparseBody{s.array<std::uint32_t>(k), s.array<float>(k)};
@@ -231,18 +166,22 @@ void add_select(std::vector<SimdOp>& ops, const std::string& suffix, std::uint64
   });
 }
 
-void add_sparse(std::vector<SimdOp>& ops, const std::string& suffix, std::uint64_t (*selected)(std::uint64_t count)) {
-  constexpr PhiloxWords kWords{{5, 6}, {7, 8}};
-  const auto indices = [=](Stage& s) {
-    const auto indices = s.array<std::uint32_t>(selected(s.count()));
-    reference::sample_strata(s.exec(), {kWords, 0, s.count()}, indices);
-    return indices;
-  };
+constexpr PhiloxWords kWords{{5, 6}, {7, 8}};
+
+void add_sample(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {
   for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{7}, (std::uint64_t{1} << 34) - 70})
     add(ops, detail::concat("sample_strata_from", first, suffix), [=](Stage& s) {
       sample_strata(s.exec(), {kWords, first, s.count()}, s.array<std::uint32_t>(selected(s.count())));
       return s.take({});
     });
+}
+
+void add_sparse(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {
+  const auto indices = [=](Stage& s) {
+    const auto drawn = s.host().array<std::uint32_t>(selected(s.count()));
+    reference::sample_strata({}, {kWords, 0, s.count()}, drawn);
+    return s.array_of(drawn);
+  };
   add(ops, "gather" + suffix, [=](Stage& s) {
     const auto at = indices(s);
     gather(s.exec(), s.values(), {at, s.array<float>(at.size())});
@@ -258,6 +197,21 @@ void add_sparse(std::vector<SimdOp>& ops, const std::string& suffix, std::uint64
     clear_at(s.exec(), indices(s), s.values());
     return s.take({s.values()});
   });
+}
+
+// Inputs are made once for all ops.
+const std::vector<float>& input(Family family, std::uint32_t variant) {
+  static std::vector<float> inputs[std::size(kFamilies)][2];
+  std::vector<float>& values = inputs[static_cast<std::size_t>(family)][variant];
+  if (values.empty()) values = make_input(family, sizes_under_test().back(), DType::f32, variant);
+  return values;
+}
+
+Operands operands_of(Family family, std::uint64_t count, std::size_t offset) {
+  const auto front = [count](const std::vector<float>& all) {
+    return std::vector<float>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  return {count, offset, front(input(family, 0)), front(input(Family::heavy, 1))};
 }
 
 bool same(float a, float b) {
@@ -277,24 +231,34 @@ std::string difference(const Outcome& expected, const Outcome& actual) {
   return {};
 }
 
-std::vector<SimdOp> simd_ops() {
-  std::vector<SimdOp> ops;
+void for_all_operands(const std::function<void(const Operands&, const std::string& what)>& visit) {
+  for (const Family family : kFamilies)
+    for (const std::uint64_t count : sizes_under_test())
+      for (const std::size_t offset : {0, 3})
+        visit(operands_of(family, count, offset),
+              detail::concat(name_of(family), ", ", count, " elements, offset ", offset));
+}
+
+std::vector<TestedOp> ops_of(Backend backend) {
+  const std::pair<std::string, Selected> shares[] = {
+      {"_none", [](std::uint64_t) { return std::uint64_t{0}; }},
+      {"_one", [](std::uint64_t count) { return std::min<std::uint64_t>(count, 1); }},
+      {"_hundredth", [](std::uint64_t count) { return parts(count, 100); }},
+      {"_half", [](std::uint64_t count) { return parts(count, 2); }},
+      {"_all", [](std::uint64_t count) { return count; }}};
+  std::vector<TestedOp> ops;
+  for (const DType dtype : {DType::f16, DType::bf16}) add_casts(ops, dtype);
+  add_plain(ops);
+  for (const auto& [suffix, selected] : shares) add_sparse(ops, suffix, selected);
+  if (backend == Backend::cuda) return ops;  // the rest has no CUDA version
   for (const std::uint64_t block : {32, 256, 8192}) add_quantize(ops, block);
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
   add_dither(ops, {2, 32, Norm::l2, 32});
   add_dither(ops, {4, 512, Norm::max, 0});
   add_dither(ops, {5, 4096, Norm::l2, (std::uint64_t{1} << 34) - 96});  // the counter's carry falls into the run
   add_dither(ops, {8, 64, Norm::max, 1024});
-  for (const DType dtype : {DType::f16, DType::bf16}) add_casts(ops, dtype);
-  add_plain(ops);
-  add_select(ops, "_none", [](std::uint64_t) { return std::uint64_t{0}; });
-  add_select(ops, "_one", [](std::uint64_t count) { return std::min<std::uint64_t>(count, 1); });
-  add_select(ops, "_hundredth", [](std::uint64_t count) { return parts(count, 100); });
-  add_select(ops, "_half", [](std::uint64_t count) { return parts(count, 2); });
-  add_select(ops, "_all", [](std::uint64_t count) { return count; });
-  add_sparse(ops, "_none", [](std::uint64_t) { return std::uint64_t{0}; });
-  add_sparse(ops, "_hundredth", [](std::uint64_t count) { return parts(count, 100); });
-  add_sparse(ops, "_all", [](std::uint64_t count) { return count; });
+  for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
+  for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
   return ops;
 }
 
