@@ -2,7 +2,7 @@
 // memory. `--benchmark_filter='int8/.*/AVX3'` and the like choose; bytes a second are of uncompressed f32.
 #include <benchmark/benchmark.h>
 
-#include <map>
+#include <memory>
 
 #include "bench/kernels/ops.hpp"
 #include "kernels/base/target.hpp"
@@ -15,7 +15,7 @@ constexpr const char* kReference = "reference";
 // Benchmarks of one size come one after another: the buffers of the size before are not kept.
 OpBuffers& buffers_of(std::uint64_t count) {
   static std::unique_ptr<OpBuffers> buffers;
-  if (!buffers || buffers->count != count) buffers = std::make_unique<OpBuffers>(count);
+  if (!buffers || buffers->count != count) buffers = std::make_unique<OpBuffers>(count, Exec{});
   return *buffers;
 }
 

@@ -1,9 +1,11 @@
 #include "bench/kernels/ops.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "bench/codecs.hpp"
 #include "kernels/cast.hpp"
+#include "kernels/cuda/stream.hpp"
 #include "kernels/dither.hpp"
 #include "kernels/inspect.hpp"
 #include "kernels/quantize.hpp"
@@ -23,14 +25,18 @@ constexpr Blend kAdd{Combine::add, 1.0f};
 
 std::uint64_t parts(std::uint64_t count, std::uint64_t of) { return (count + of - 1) / of; }
 
+std::pmr::memory_resource& memory_of(const Exec& exec, cuda::DeviceMemory& device) {
+  return exec.backend == Backend::cuda ? device : *std::pmr::new_delete_resource();
+}
+
 Feedback feedback(OpBuffers& b) { return {b.residual_in, b.residual_out}; }
-Int8Body int8_body(OpBuffers& b) { return {kBlock, std::span(b.units).first(parts(b.count, kBlock)), b.codes}; }
+Int8Body int8_body(OpBuffers& b) { return {kBlock, b.units.first(parts(b.count, kBlock)), b.codes}; }
 SignBody sign_body(OpBuffers& b) {
-  return {kBlock, std::span(b.units).first(parts(b.count, kBlock)), std::span(b.words).first(parts(b.count, 32))};
+  return {kBlock, b.units.first(parts(b.count, kBlock)), b.words.first(parts(b.count, 32))};
 }
 DitherBody dither_body(OpBuffers& b) {
-  return {kDitherBlock, kDitherBits, std::span(b.units).first(parts(b.count, kDitherBlock)),
-          std::span(b.words).first(parts(b.count, 32) * kDitherBits)};
+  return {kDitherBlock, kDitherBits, b.units.first(parts(b.count, kDitherBlock)),
+          b.words.first(parts(b.count, 32) * kDitherBits)};
 }
 SparseBody sparse_body(OpBuffers& b) { return {b.indices, b.sparse_values}; }
 
@@ -69,12 +75,15 @@ const BenchmarkedOp kOps[] = {
     {"bf16/encode_ef",
      [](const Exec& e, OpBuffers& b) { narrow_feedback(e, b.values, feedback(b), DType::bf16, b.halves); }},
     {"bf16/decode_add", [](const Exec& e, OpBuffers& b) { widen(e, b.halves, DType::bf16, kAdd, b.out); }},
+    {"bf16/decode", [](const Exec& e, OpBuffers& b) { widen(e, b.halves, DType::bf16, {}, b.out); }},
     {"fp16/encode", [](const Exec& e, OpBuffers& b) { narrow(e, b.values, DType::f16, b.halves); }},
     {"fp16/encode_ef",
      [](const Exec& e, OpBuffers& b) { narrow_feedback(e, b.values, feedback(b), DType::f16, b.halves); }},
     {"fp16/decode_add", [](const Exec& e, OpBuffers& b) { widen(e, b.halves, DType::f16, kAdd, b.out); }},
+    {"fp16/decode", [](const Exec& e, OpBuffers& b) { widen(e, b.halves, DType::f16, {}, b.out); }},
     {"identity/encode", [](const Exec& e, OpBuffers& b) { copy_values(e, b.values, b.out); }},
     {"identity/decode_add", [](const Exec& e, OpBuffers& b) { blend_values(e, b.values, kAdd, b.out); }},
+    {"identity/decode", [](const Exec& e, OpBuffers& b) { blend_values(e, b.values, {}, b.out); }},
     {"topk/encode", [](const Exec& e, OpBuffers& b) { select_largest(e, b.values, sparse_body(b)); }},
     {"topk/encode_ef",
      [](const Exec& e, OpBuffers& b) { select_largest_feedback(e, b.values, feedback(b), sparse_body(b)); }},
@@ -86,6 +95,7 @@ const BenchmarkedOp kOps[] = {
      [](const Exec& e, OpBuffers& b) {
        scatter(e, {b.indices, b.sparse_values}, {}, b.out);
      }},
+    {"topk/clear", [](const Exec& e, OpBuffers& b) { clear_at(e, b.indices, b.values); }},
     {"randomk/indices",
      [](const Exec& e, OpBuffers& b) {
        sample_strata(e, {kNoise.words, 0, b.count}, b.indices);
@@ -98,25 +108,54 @@ const BenchmarkedOp kOps[] = {
 
 }  // namespace
 
-OpBuffers::OpBuffers(std::uint64_t elements)
-    : count(elements),
-      values(count),
-      residual_in(count),
-      residual_out(count),
-      out(count),
-      units(parts(count, kBlock)),
-      sparse_values(parts(count, 100)),
-      words(parts(count, 32) * kDitherBits),
-      indices(parts(count, 100)),
-      halves(count),
-      codes(count) {
-  Team team(1);
-  fill(CodecData::gaussian, team, values);
-  fill(CodecData::gaussian, team, residual_in);
-  reference::sample_strata({}, {kNoise.words, 0, count}, indices);
+// Zeros where there is no content.
+template <class T>
+std::span<T> OpBuffers::array(std::uint64_t length, std::span<const T> content) {
+  const std::span<T> taken = scope_.take<T>(length);
+  const std::vector<T> zeros(content.empty() ? length : 0);
+  if (content.empty()) content = zeros;
+  if (exec_.backend == Backend::cuda) {
+    cuda::copy<T>(exec_, content, taken);
+    cuda::synchronize(exec_);
+  } else {
+    std::copy(content.begin(), content.end(), taken.begin());
+  }
+  return taken;
 }
 
-Exec OpBuffers::exec(Backend backend) { return {backend, 1, &arena, &status}; }
+OpBuffers::OpBuffers(std::uint64_t elements, const Exec& exec)
+    : exec_(exec),
+      device_memory_(exec.device),
+      memory_(memory_of(exec, device_memory_)),
+      scratch_(memory_of(exec, device_memory_)),
+      scope_(memory_),
+      count(elements) {
+  Team team(1);
+  std::vector<float> normal(count);
+  fill(CodecData::gaussian, team, normal);
+  std::vector<std::uint32_t> drawn(parts(count, 100));
+  reference::sample_strata({}, {kNoise.words, 0, count}, drawn);
+
+  values = array<float>(count, normal);
+  residual_in = array<float>(count, normal);
+  residual_out = array<float>(count);
+  out = array<float>(count);
+  units = array<float>(parts(count, kBlock));
+  sparse_values = array<float>(drawn.size());
+  words = array<std::uint32_t>(parts(count, 32) * kDitherBits);
+  indices = array<std::uint32_t>(drawn.size(), drawn);
+  halves = array<std::uint16_t>(count);
+  codes = array<std::int8_t>(count);
+  status = array<std::uint32_t>(1);
+  exec_.arena = &scratch_;
+  exec_.status = status.data();
+}
+
+Exec OpBuffers::exec(Backend backend) {
+  Exec exec = exec_;
+  exec.backend = backend;
+  return exec;
+}
 
 std::vector<BenchmarkedOp> benchmarked_ops() { return {std::begin(kOps), std::end(kOps)}; }
 

@@ -3,30 +3,43 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <tightwire/exec.hpp>
 
-#include "kernels/base/aligned.hpp"
 #include "kernels/base/arena.hpp"
+#include "kernels/cuda/device_buffer.hpp"
 
 namespace tw {
 
-/// Room for any op on `count` elements: normal values, a residual and where the next one goes, a body.
-struct OpBuffers {
-  explicit OpBuffers(std::uint64_t count);
+/// Room for any op on `count` elements, in the memory that a backend works on: normal values, a residual and where the
+/// next one goes, a body. All of it is written.
+class OpBuffers {
+ public:
+  OpBuffers(std::uint64_t count, const Exec& exec);
+
+  /// The place that the buffers were made for, with their scratch memory and status word.
   Exec exec(Backend backend);
 
-  std::uint64_t count;
-  AlignedVector<float> values, residual_in, residual_out, out;
-  AlignedVector<float> units, sparse_values;
-  AlignedVector<std::uint32_t> words, indices;
-  AlignedVector<std::uint16_t> halves;
-  AlignedVector<std::int8_t> codes;
-  Arena arena;
-  std::uint32_t status = 0;
+ private:
+  Exec exec_;
+  cuda::DeviceMemory device_memory_;
+  Arena memory_, scratch_;
+  Arena::Scope scope_;
+
+  template <class T>
+  std::span<T> array(std::uint64_t count, std::span<const T> content = {});
+
+ public:
+  const std::uint64_t count;
+  std::span<float> values, residual_in, residual_out, out;
+  std::span<float> units, sparse_values;
+  std::span<std::uint32_t> words, indices;
+  std::span<std::uint16_t> halves;
+  std::span<std::int8_t> codes;
+  std::span<std::uint32_t> status;
 };
 
 struct BenchmarkedOp {

@@ -1,0 +1,71 @@
+// Runs one op on the CUDA backend, for `traffic`, which counts what its kernels move.
+//   kernels_traffic            one line an op: "name,bytes an element that must move,why it misses an aim"
+//   kernels_traffic OP COUNT   runs it once on COUNT elements
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "bench/kernels/ops.hpp"
+#include "kernels/cuda/stream.hpp"
+
+namespace tw {
+namespace {
+
+constexpr double kPicked = 0.01;  // pairs an element
+constexpr double kSector = 32;    // bytes: what a lone access costs
+
+/// What must move, term by term: bytes an element.
+struct Floor {
+  std::string_view op;
+  double bytes;
+  std::string_view exception;
+};
+
+constexpr std::string_view kLone = "lone elements cost a sector each: few of its bytes were asked for";
+constexpr std::string_view kSomewhere = "only pairs are read; where a stretch's pairs begin is anywhere";
+
+// Terms in the order: what is read, what is written.
+constexpr Floor kFloors[] = {
+    {"inspect", 4, ""},
+    {"accumulate", 4 + 4 + 4, ""},
+    {"divide", 4 + 4, ""},
+    {"identity/encode", 4 + 4, ""},
+    {"identity/decode", 4 + 4, ""},
+    {"identity/decode_add", 4 + 4 + 4, ""},
+    {"bf16/encode", 4 + 2, ""},
+    {"bf16/encode_ef", 4 + 4 + 4 + 2, ""},
+    {"bf16/decode", 2 + 4, ""},
+    {"bf16/decode_add", 2 + 4 + 4, ""},
+    {"fp16/encode", 4 + 2, ""},
+    {"fp16/encode_ef", 4 + 4 + 4 + 2, ""},
+    {"fp16/decode", 2 + 4, ""},
+    {"fp16/decode_add", 2 + 4 + 4, ""},
+    {"randomk/gather", kPicked*(4 + kSector + 4), kLone},
+    {"topk/decode", kPicked * 8 + 4, kSomewhere},
+    {"topk/decode_add", kPicked*(8 + kSector + kSector), kLone},
+    {"topk/clear", kPicked*(4 + kSector), kLone},
+};
+
+int run(std::string_view name, std::uint64_t count) {
+  for (const BenchmarkedOp& op : benchmarked_ops()) {
+    if (op.name != name) continue;
+    const cuda::Stream stream;
+    OpBuffers buffers(count, {.backend = Backend::cuda, .stream = stream.get()});
+    const Exec exec = buffers.exec(Backend::cuda);
+    op.run(exec, buffers);
+    cuda::synchronize(exec);
+    return 0;
+  }
+  std::cerr << "no op '" << name << "'\n";
+  return 2;
+}
+
+}  // namespace
+}  // namespace tw
+
+int main(int argc, char** argv) {
+  if (argc == 3) return tw::run(argv[1], std::strtoull(argv[2], nullptr, 10));
+  for (const tw::Floor& floor : tw::kFloors)
+    std::cout << floor.op << ',' << floor.bytes << ',' << floor.exception << '\n';
+  return 0;
+}
