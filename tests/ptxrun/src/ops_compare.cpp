@@ -181,18 +181,27 @@ Handler pick_shape(Shape s) {
 template <class T>
 Handler pick_compare(std::string_view op, Shape shape) {
 #define PTXRUN_CMP(name, F) \
-  if (op == name) return pick_shape<T, F>(shape);
-  PTXRUN_CMP("eq", Eq)
-  PTXRUN_CMP("lt", Lt)
-  PTXRUN_CMP("le", Le) PTXRUN_CMP("gt", Gt) PTXRUN_CMP("ge", Ge)
-      PTXRUN_CMP("ne", Ne) if constexpr (std::is_integral_v<T>) {
-    PTXRUN_CMP("lo", Lt) PTXRUN_CMP("ls", Le) PTXRUN_CMP("hi", Gt) PTXRUN_CMP("hs", Ge)
-  }
-  else {
-    PTXRUN_CMP("equ", Equ)
-    PTXRUN_CMP("neu", Neu)
-    PTXRUN_CMP("ltu", Ltu) PTXRUN_CMP("leu", Leu) PTXRUN_CMP("gtu", Gtu) PTXRUN_CMP("geu", Geu) PTXRUN_CMP("num", Num)
-        PTXRUN_CMP("nan", Nan)
+  if (op == name) return pick_shape<T, F>(shape)
+  PTXRUN_CMP("eq", Eq);
+  PTXRUN_CMP("lt", Lt);
+  PTXRUN_CMP("le", Le);
+  PTXRUN_CMP("gt", Gt);
+  PTXRUN_CMP("ge", Ge);
+  PTXRUN_CMP("ne", Ne);
+  if constexpr (std::is_integral_v<T>) {
+    PTXRUN_CMP("lo", Lt);
+    PTXRUN_CMP("ls", Le);
+    PTXRUN_CMP("hi", Gt);
+    PTXRUN_CMP("hs", Ge);
+  } else {
+    PTXRUN_CMP("equ", Equ);
+    PTXRUN_CMP("neu", Neu);
+    PTXRUN_CMP("ltu", Ltu);
+    PTXRUN_CMP("leu", Leu);
+    PTXRUN_CMP("gtu", Gtu);
+    PTXRUN_CMP("geu", Geu);
+    PTXRUN_CMP("num", Num);
+    PTXRUN_CMP("nan", Nan);
   }
 #undef PTXRUN_CMP
   return nullptr;
