@@ -1,7 +1,7 @@
 # Option TW_CUDA. Sets TW_HAVE_CUDA (ON or OFF) and TW_CUDA_SUMMARY (where, or why not), and enables the language.
 #
 # What is built: CMAKE_CUDA_ARCHITECTURES, 90 (machine code and PTX) unless given; "80-real;90-real;100" is what releases
-# use. CMAKE_CUDA_RUNTIME_LIBRARY: Static unless given; Shared lets tests/ptxrun stand in for it.
+# use. CMAKE_CUDA_RUNTIME_LIBRARY: unless given, Static for users and Shared with tests, where tests/ptxrun stands in for it.
 set(TW_CUDA AUTO CACHE STRING "Kernels for NVIDIA GPUs: AUTO (where nvcc is found), ON or OFF")
 set_property(CACHE TW_CUDA PROPERTY STRINGS AUTO ON OFF)
 
@@ -36,6 +36,9 @@ endif()
 
 if(NOT DEFINED CMAKE_CUDA_RUNTIME_LIBRARY)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+  if(TW_BUILD_TESTS)
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
+  endif()
 endif()
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
