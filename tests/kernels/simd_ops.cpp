@@ -214,6 +214,10 @@ void add_plain(std::vector<SimdOp>& ops) {
     divide(s.exec(), s.values(), 3.0f);
     return s.take({s.values()});
   });
+  add(ops, "average", [](Stage& s) {
+    average(s.exec(), s.values(), 3.0f, s.others());
+    return s.take({s.values(), s.others()});
+  });
 }
 
 void add_select(std::vector<SimdOp>& ops, const std::string& suffix, std::uint64_t (*selected)(std::uint64_t count)) {
