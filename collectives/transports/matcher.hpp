@@ -69,8 +69,8 @@ class Matcher {
 
   /// True if a message of `peer` with this tag would find a receive posted.
   bool expects(std::uint32_t peer, Tag tag) const;
-  /// True if a receive waits for a message of `peer` with this tag.
-  bool wants(std::uint32_t peer, Tag tag) const;
+  /// Bytes of `peer` that nobody has asked for.
+  std::size_t kept_bytes(std::uint32_t peer) const { return peers_[peer].kept_bytes; }
 
   /// True while a receive from `peer` waits for a message that has not begun to arrive.
   bool waits_for(std::uint32_t peer);

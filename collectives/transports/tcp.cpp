@@ -1,6 +1,9 @@
 // A rank that ends its connection with a goodbye left in good order, one without crashed; either is an error only for
 // whoever waits for its messages or has some for it. Heartbeats flow on idle links while `progress` is called or
 // sleeps.
+//
+// A rank that runs ahead is not read from while enough of its messages wait for receives and no receive waits for it:
+// its sends then wait until this rank has caught up.
 #include "collectives/transports/tcp.hpp"
 
 #include <poll.h>
@@ -24,7 +27,7 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-constexpr std::size_t kKeptBytes = std::size_t{1} << 30;
+constexpr std::size_t kMostKept = 16;          // times what is enough: a receive may wait behind that much
 constexpr double kPatienceSeconds = 0.2;       // for somebody to take something, when this rank leaves
 constexpr double kCloseSeconds = 5.0;          // for everybody to take everything
 constexpr double kAcknowledgeSeconds = 0.002;  // between two looks at what was taken
@@ -32,11 +35,13 @@ constexpr double kAcknowledgeSeconds = 0.002;  // between two looks at what was 
 struct TcpParams {
   std::uint64_t heartbeat_ms = 200;
   std::uint64_t silence_ms = 1000;
+  std::uint64_t keep_mib = 256;
 
   static void declare(void* params, ParamVisitor& visitor) {
     auto& p = *static_cast<TcpParams*>(params);
     visitor.integer("heartbeat_ms", p.heartbeat_ms, {10, 60'000}, "between signs of life on an idle link");
     visitor.integer("silence_ms", p.silence_ms, {50, 600'000}, "without a sign of life make a rank a suspect");
+    visitor.integer("keep_mib", p.keep_mib, {1, 1 << 16}, "of a rank's messages that may wait for their receives");
   }
   LivenessSettings liveness() const {
     return {std::chrono::milliseconds(heartbeat_ms), std::chrono::milliseconds(silence_ms)};
@@ -45,7 +50,7 @@ struct TcpParams {
 
 class Tcp final : public Transport {
  public:
-  Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, LivenessSettings settings);
+  Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, const TcpParams& params);
   ~Tcp() override;
 
   std::string_view name() const override { return "tcp"; }
@@ -59,12 +64,14 @@ class Tcp final : public Transport {
   void abort(std::uint32_t culprit, std::string_view reason) noexcept override;
 
  private:
+  void post_receive(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   void post_send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   void send_to_itself(const Op& op);
   bool poll(Deadline until);
   void handle(std::uint32_t peer, std::uint32_t events);
   void read_from(std::uint32_t peer);
   void write_to(std::uint32_t peer);
+  bool runs_ahead(std::uint32_t peer);
   void watch(std::uint32_t peer);
   void beat(Clock::time_point now);
   void throw_if_gone();
@@ -79,8 +86,9 @@ class Tcp final : public Transport {
 
   const std::uint32_t rank_;
   std::vector<std::unique_ptr<TcpLink>> links_;  // by rank; null for oneself
-  std::vector<bool> watching_writes_;            // by rank
+  std::vector<std::uint32_t> watched_;           // events, by rank
   Descriptor epoll_, wake_;
+  const std::size_t enough_kept_;
   Matcher matcher_;
   Liveness liveness_;
   bool completed_ = false;  // something, since progress returned
@@ -88,14 +96,15 @@ class Tcp final : public Transport {
   std::optional<Failure> failure_;  // thrown again by every call
 };
 
-Tcp::Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, LivenessSettings settings)
+Tcp::Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, const TcpParams& params)
     : rank_(rank),
       links_(std::move(links)),
-      watching_writes_(links_.size()),
+      watched_(links_.size(), EPOLLIN),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      matcher_(ranks(), kKeptBytes),
-      liveness_(rank, ranks(), Clock::now(), settings) {
+      enough_kept_(params.keep_mib << 20),
+      matcher_(ranks(), kMostKept * enough_kept_),
+      liveness_(rank, ranks(), Clock::now(), params.liveness()) {
   if (!epoll_.open() || !wake_.open()) fail_system("cannot create an epoll instance", errno);
   const auto add = [&](const Descriptor& fd, std::uint32_t id) {
     epoll_event event{};
@@ -113,7 +122,7 @@ Request Tcp::post(const Exec&, std::span<const Op> ops) {
   try {
     for (std::size_t i = 0; i < ops.size(); ++i)
       if (ops[i].kind == Op::Kind::receive)
-        matcher_.post(ops[i], group, i);
+        post_receive(ops[i], group, i);
       else
         post_send(ops[i], group, i);
   } catch (const UsageError&) {
@@ -124,6 +133,11 @@ Request Tcp::post(const Exec&, std::span<const Op> ops) {
   }
   completed_ |= group->done();
   return Request(std::move(group));
+}
+
+void Tcp::post_receive(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+  matcher_.post(op, group, index);
+  if (op.peer != rank_) watch(op.peer);
 }
 
 void Tcp::post_send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
@@ -195,6 +209,7 @@ void Tcp::read_from(std::uint32_t peer) {
   completed_ |= moved.completed > 0;
   if (link.end() == TcpLink::End::left) liveness_.ignore(peer);
   if (link.end() == TcpLink::End::lost) liveness_.lost(peer);
+  watch(peer);
 }
 
 void Tcp::write_to(std::uint32_t peer) {
@@ -204,22 +219,28 @@ void Tcp::write_to(std::uint32_t peer) {
   watch(peer);
 }
 
-// Asks to be told of room for writing exactly while something waits for it.
+bool Tcp::runs_ahead(std::uint32_t peer) {
+  return matcher_.kept_bytes(peer) >= enough_kept_ && !matcher_.waits_for(peer);
+}
+
+// Asks to be told of room for writing exactly while something waits for it, and of bytes unless there are enough.
 void Tcp::watch(std::uint32_t peer) {
   const TcpLink& link = *links_[peer];
-  const bool wanted = link.wants_to_write();
-  if (wanted == watching_writes_[peer] || link.end() != TcpLink::End::open) return;
+  if (link.end() != TcpLink::End::open) return;
   epoll_event event{};
-  event.events = EPOLLIN | (wanted ? std::uint32_t{EPOLLOUT} : 0u);
+  if (!runs_ahead(peer)) event.events |= EPOLLIN;
+  if (link.wants_to_write()) event.events |= EPOLLOUT;
+  if (event.events == watched_[peer]) return;
   event.data.u32 = peer;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, link.socket().get(), &event) != 0)
     fail_system("cannot watch a socket", errno);
-  watching_writes_[peer] = wanted;
+  watched_[peer] = event.events;
 }
 
 void Tcp::beat(Clock::time_point now) {
   liveness_.looked(now);
   for_each_open([&](std::uint32_t peer, TcpLink& link) {
+    if ((watched_[peer] & EPOLLIN) == 0) liveness_.heard(peer, now);  // its signs of life are not read
     if (!liveness_.due(peer, now)) return;
     liveness_.sent(peer, now);  // also where a full link carries signs of life anyway, or takes none
     if (link.busy()) return;
@@ -314,7 +335,7 @@ Tcp::~Tcp() {
 TransportPtr connect_tcp(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options) {
   TcpParams params;
   read_params(term, &params, TcpParams::declare);
-  return TransportPtr(new Tcp(bootstrap.rank(), connect_links(bootstrap, options), params.liveness()));
+  return TransportPtr(new Tcp(bootstrap.rank(), connect_links(bootstrap, options), params));
 }
 
 }  // namespace tw

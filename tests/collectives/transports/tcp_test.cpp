@@ -44,7 +44,7 @@ class BarePeer : public testing::Test {
     const auto meeting = ThreadBootstrap::meeting(2);
     std::jthread rank([&] {
       ThreadBootstrap bootstrap(meeting, 1);
-      transport_ = connect_over(bootstrap, {.transport = "tcp:heartbeat_ms=50,silence_ms=200"});
+      transport_ = connect_over(bootstrap, {.transport = "tcp:heartbeat_ms=50,silence_ms=200,keep_mib=1"});
     });
     const Descriptor listener = listen_at(loopback(), 1);
     const TcpToken token{std::byte{7}};
@@ -88,9 +88,9 @@ TEST_F(BarePeer, AMessageLargerThanAnyIsRefused) {
 }
 
 TEST_F(BarePeer, MoreThanIsKeptUnaskedIsRefused) {
-  say(socket_, bytes_of(header(TcpKind::message, 1, 1)) + "x" + bytes_of(header(TcpKind::message, 1u << 30, 2)));
+  say(socket_, bytes_of(header(TcpKind::message, 1, 1)) + "x" + bytes_of(header(TcpKind::message, 1u << 24, 2)));
   EXPECT_EQ(failure<WireError>(),
-            "rank 0 sent 1073741824 bytes that nobody asked for; 1 of at most 1073741824 are kept already");
+            "rank 0 sent 16777216 bytes that nobody asked for; 1 of at most 16777216 are kept already");
 }
 
 TEST_F(BarePeer, BytesThatAreNoMessageAreRefused) {
@@ -238,6 +238,31 @@ TEST(TcpConnect, NamesARankThatDoesNotConnect) {
     EXPECT_EQ(error.rank(), 0u);
     EXPECT_NE(std::string(error.what()).find("were not connected by the deadline"), std::string::npos) << error.what();
   }
+}
+
+// What rank 0 sends is more than rank 1 would keep.
+TEST(Tcp, ARankThatRunsAheadWaitsForTheOthers) {
+  constexpr std::uint32_t kMessages = 32;
+  constexpr std::size_t kBytes = 1 << 20;
+  const auto meeting = ThreadBootstrap::meeting(2);
+  on_ranks(2, [&](std::uint32_t rank) {
+    ThreadBootstrap bootstrap(meeting, rank);
+    const auto transport = connect_over(bootstrap, {.transport = "tcp:keep_mib=1"});
+    Speaker speaker(*transport);
+    std::vector<Bytes> messages;
+    if (rank == 0) {
+      std::vector<Request> sends;
+      for (std::uint32_t i = 0; i < kMessages; ++i) messages.push_back(pattern(kBytes, i));
+      for (std::uint32_t i = 0; i < kMessages; ++i) sends.push_back(speaker.send(1, i, messages[i]));
+      return speaker.finish(sends);
+    }
+    for (int looks = 0; looks < 300; ++looks) transport->progress(Deadline::in(0.001));
+    for (std::uint32_t i = 0; i < kMessages; ++i) {
+      Bytes room(kBytes);
+      speaker.finish(speaker.receive(0, i, room));
+      EXPECT_EQ(room, pattern(kBytes, i));
+    }
+  });
 }
 
 // A link to a bare socket; what it writes can be heard there.
