@@ -1,5 +1,6 @@
 # libtorch for the trainer, by TW_TORCH; sets TW_HAVE_TORCH and the target tw_libtorch.
-set(TW_TORCH AUTO CACHE STRING "Models on libtorch: AUTO, ON or OFF (Debian's libtorch-dev, or a pip torch by CMAKE_PREFIX_PATH)")
+set(TW_TORCH AUTO CACHE STRING
+  "Models on libtorch: AUTO, ON or OFF (Debian's libtorch-dev, or a pip torch by CMAKE_PREFIX_PATH)")
 set(TW_HAVE_TORCH OFF)
 if(TW_TORCH)
   # A torch with CUDA switches that language on and tries the compiler: in a dialect that CMake 3.25.1 does not know of

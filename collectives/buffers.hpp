@@ -13,7 +13,7 @@ namespace tw {
 
 class BufferPool;
 
-/// Aligned memory from a pool; goes back when destroyed. Move-only. The pool outlives it.
+/// Memory from a pool, aligned to 64 bytes at its lead; goes back when destroyed. Move-only. The pool outlives it.
 class Buffer {
  public:
   Buffer() = default;

@@ -287,7 +287,7 @@ void ChunkCoder::divide_payload(Buffer& own) {
   const std::span<float> mean = payload_of(own);
   divide(group_.exec, mean, static_cast<float>(group_.ranks()));
   group_.exec.status = &group_.owner_status;
-  inspect(group_.exec, mean);
+  copy_values(group_.exec, mean, mean);  // NaN becomes canonical
 }
 
 void ChunkCoder::seal(const Chunk& chunk, Hop hop, Buffer& own) {

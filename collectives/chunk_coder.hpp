@@ -44,7 +44,8 @@ class ChunkCoder {
   void add_in_place(const Chunk& chunk, std::span<const float> values);
   /// Divides by the ranks; the mean as a sealed frame (hop owner).
   Buffer finish_in_place(const Chunk& chunk);
-  /// The same where the frame that `source` sent holds all that is still missing; it becomes the mean's.
+  /// Inspects, adds the frame that `source` sent, which holds all that is still missing, and finishes; that frame
+  /// becomes the mean's.
   void finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
 
   /// For linear payloads, which are summed as they are: this rank's gradient as a frame whose header is still missing;

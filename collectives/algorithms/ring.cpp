@@ -10,8 +10,8 @@
 namespace tw {
 namespace {
 
-// Few at a time, so that what is sent and received is still in the cache when it is used.
-constexpr std::size_t kSendsUnderWay = 4;
+// Few at a time, so that what is sent and received is still in the cache when it is used, and no rank runs ahead.
+constexpr std::size_t kBegunAhead = 8;  // chunks that are begun here and whose means are not back
 constexpr std::size_t kAwaited = 2;  // sums, and means, of each owner
 
 // The chunks of one owner on their way round the ring, as this rank sees them: one after another, in order.
@@ -126,7 +126,7 @@ bool RingOperation::add_to_arrived_sum() {
 
 bool RingOperation::begin_next_sum() {
   Lane& lane = lanes_[before()];
-  if (lane.added == lane.chunks.size() || sends_.size() >= kSendsUnderWay) return false;
+  if (lane.added == lane.chunks.size() || lane.added - lane.delivered >= kBegunAhead) return false;
   const Chunk& chunk = take_gradient_of(lane);
   pass_sum_on(lane, chunk, coder_.encode_unsealed(chunk));
   return true;

@@ -39,6 +39,8 @@ class Inbound {
   /// Where its bytes go, all of them: the receive's room, or memory of its own. Ask again before each write: a receive
   /// may be cancelled in between, and what it had got is then of no use to anybody.
   std::span<std::byte> target();
+  /// True while a receive waits for the rest of it.
+  bool awaited() const { return !whole_ && !group_.expired(); }
   /// True while it goes to a receive of `group`.
   bool goes_to(const PendingGroup& group) const { return group_.lock().get() == &group; }
 

@@ -2,8 +2,8 @@
 // whoever waits for its messages or has some for it. Heartbeats flow on idle links while `progress` is called or
 // sleeps.
 //
-// A rank that runs ahead is not read from while enough of its messages wait for receives and no receive waits for it:
-// its sends then wait until this rank has caught up.
+// A rank that runs ahead is not read from while enough of its messages wait for receives and no receive waits for it.
+// What its system and this one do not take then waits there, until this rank has caught up.
 #include "collectives/transports/tcp.hpp"
 
 #include <poll.h>
@@ -27,8 +27,8 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-constexpr std::size_t kMostKept = 16;          // times what is enough: a receive may wait behind that much
-constexpr double kPatienceSeconds = 0.2;       // for somebody to take something, when this rank leaves
+constexpr std::size_t kMostKept = 16;          // times what is enough: what a receive waits for may come behind it
+constexpr double kPatienceSeconds = 0.5;       // with somebody who neither takes nor says anything, when leaving
 constexpr double kCloseSeconds = 5.0;          // for everybody to take everything
 constexpr double kAcknowledgeSeconds = 0.002;  // between two looks at what was taken
 
@@ -41,7 +41,8 @@ struct TcpParams {
     auto& p = *static_cast<TcpParams*>(params);
     visitor.integer("heartbeat_ms", p.heartbeat_ms, {10, 60'000}, "between signs of life on an idle link");
     visitor.integer("silence_ms", p.silence_ms, {50, 600'000}, "without a sign of life make a rank a suspect");
-    visitor.integer("keep_mib", p.keep_mib, {1, 1 << 16}, "of a rank's messages that may wait for their receives");
+    visitor.integer("keep_mib", p.keep_mib, {1, 1 << 16},
+                    "of messages nobody waits for; a rank that sent more is not read from");
   }
   LivenessSettings liveness() const {
     return {std::chrono::milliseconds(heartbeat_ms), std::chrono::milliseconds(silence_ms)};
@@ -220,7 +221,7 @@ void Tcp::write_to(std::uint32_t peer) {
 }
 
 bool Tcp::runs_ahead(std::uint32_t peer) {
-  return matcher_.kept_bytes(peer) >= enough_kept_ && !matcher_.waits_for(peer);
+  return matcher_.kept_bytes(peer) >= enough_kept_ && !matcher_.waits_for(peer) && !links_[peer]->awaited();
 }
 
 // Asks to be told of room for writing exactly while something waits for it, and of bytes unless there are enough.
@@ -280,37 +281,42 @@ void Tcp::abort(std::uint32_t culprit, std::string_view reason) noexcept {
   }
 }
 
-// Writes what is queued, for all but ranks of which nothing is expected, within the deadline. What arrives meanwhile is
-// thrown away.
+// Writes what is queued, for all but ranks of which nothing is expected. What arrives meanwhile is thrown away; it is a
+// sign of life.
 void Tcp::flush(Deadline deadline, std::optional<std::uint32_t> except) {
   const auto silent = liveness_.silent();
-  while (!deadline.passed()) {
+  Deadline patience = Deadline::in(kPatienceSeconds);
+  while (!deadline.passed() && !patience.passed()) {
     std::vector<Wanted> wanted;
     for_each_open([&](std::uint32_t peer, TcpLink& link) {
-      link.write();
-      if (link.drain() && link.wants_to_write() && peer != except && peer != silent)
-        wanted.push_back({&link.socket(), POLLIN | POLLOUT});
+      const std::size_t written = link.write().bytes;
+      const auto heard = link.drain();
+      if (!heard || !link.wants_to_write() || peer == except || peer == silent) return;
+      if (written + *heard > 0) patience = Deadline::in(kPatienceSeconds);
+      wanted.push_back({&link.socket(), POLLIN | POLLOUT});
     });
     if (wanted.empty()) return;
-    wait_any(wanted, deadline);
+    wait_any(wanted, std::min(deadline, patience));
   }
 }
 
 // Waits until the peers' systems have taken all that was written: to close a socket with unread data in it takes back
 // what is under way.
 void Tcp::linger(Deadline deadline) {
-  Deadline patience = deadline;
+  Deadline patience = Deadline::in(kPatienceSeconds);
   std::size_t least = std::numeric_limits<std::size_t>::max();
   while (!deadline.passed() && !patience.passed()) {
-    std::size_t left = 0;
+    std::size_t left = 0, heard = 0;
     std::vector<Wanted> wanted;
     for_each_open([&](std::uint32_t, TcpLink& link) {
-      if (!link.drain() || link.unacknowledged() == 0) return;
+      const auto bytes = link.drain();
+      if (!bytes || link.unacknowledged() == 0) return;
+      heard += *bytes;
       left += link.unacknowledged();
       wanted.push_back({&link.socket(), POLLIN});
     });
     if (left == 0) return;
-    if (left < least) patience = Deadline::in(kPatienceSeconds);
+    if (left < least || heard > 0) patience = Deadline::in(kPatienceSeconds);
     least = std::min(left, least);
     wait_any(wanted, Deadline::in(kAcknowledgeSeconds));
   }
@@ -323,9 +329,10 @@ Tcp::~Tcp() {
       if (failure_ && link.owes()) return link.stop_writing();  // whoever gave up may have freed it already
       if (!aborted_) link.send_control(TcpKind::goodbye, 0, {});
     });
-    flush(Deadline::in(kPatienceSeconds), std::nullopt);
+    const Deadline deadline = Deadline::in(kCloseSeconds);
+    flush(deadline, std::nullopt);
     for_each_open([](std::uint32_t, TcpLink& link) { link.shut_down(); });
-    linger(Deadline::in(kCloseSeconds));
+    linger(deadline);
   } catch (...) {  // out of memory: the others find this rank gone without a goodbye
   }
 }
