@@ -13,7 +13,7 @@ namespace tw {
 
 class BufferPool;
 
-/// 64-byte aligned memory from a pool; goes back when destroyed. Move-only. The pool outlives it.
+/// Memory from a pool, aligned to 64 bytes at its lead; goes back when destroyed. Move-only. The pool outlives it.
 class Buffer {
  public:
   Buffer() = default;
@@ -46,16 +46,16 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 
-  Buffer take(std::size_t bytes);
+  /// Byte `lead` falls on a multiple of kAlignment: what follows a header is what wide accesses go to.
+  Buffer take(std::size_t bytes, std::size_t lead = 0);
   /// Bytes ever reserved; constant in the steady state.
   std::size_t reserved_bytes() const { return reserved_bytes_; }
 
  private:
   friend class Buffer;
-  // The capacity stands in front of the memory, so that a shrunk buffer still finds its list.
   void give_back(std::byte* memory);
 
-  std::vector<std::byte*> free_[64];
+  std::vector<std::byte*> free_[64];  // blocks, by the log2 of their capacity
   std::size_t reserved_bytes_ = 0;
 };
 

@@ -16,13 +16,13 @@ Exec silent(Exec exec) {
 }
 
 // All bodies of a frame of fixed size, padding included, as the floats that linear payloads are.
-std::span<const float> payload_of(std::span<const std::byte> frame) {
-  const auto bytes = frame.subspan(kFrameHeaderBytes);
-  return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
-}
-std::span<float> payload_of(std::span<std::byte> frame) {
-  const auto bytes = frame.subspan(kFrameHeaderBytes);
+std::span<float> floats_of(std::span<std::byte> bytes) {
   return {reinterpret_cast<float*>(bytes.data()), bytes.size() / sizeof(float)};
+}
+std::span<float> payload_of(Buffer& frame) { return floats_of(frame.bytes().subspan(kFrameHeaderBytes)); }
+// The values of one extent in it.
+std::span<float> body_of(const Chunk& chunk, std::size_t extent, Buffer& frame) {
+  return floats_of(chunk.layout.body_room(frame.bytes(), extent)).first(chunk.layout.extents()[extent].count);
 }
 
 // Where an extent lies in the trainer's tensor, or null where it is absent.
@@ -75,7 +75,7 @@ std::span<const Input> ChunkCoder::gradients_of(const Chunk& chunk, Arena::Scope
 
 std::span<const std::uint32_t> ChunkCoder::encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop,
                                                   Buffer& frame, Arena::Scope& scratch) {
-  frame = group_.buffers.take(chunk.layout.max_frame_bytes());
+  frame = group_.frame_buffer(chunk.layout.max_frame_bytes());
   const auto jobs = scratch.take<EncodeJob>(inputs.size());
   const auto body_bytes = scratch.take<std::uint32_t>(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) jobs[i] = {inputs[i], chunk.layout.body_room(frame.bytes(), i)};
@@ -241,6 +241,18 @@ Buffer ChunkCoder::finish_in_place(const Chunk& chunk) {
   return encode_and_seal(chunk, inputs, Hop::owner, group_.checksum);
 }
 
+void ChunkCoder::finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes) {
+  open_sum(chunk, source, sum, received_bytes);
+  inspect_gradient(chunk);
+  {
+    const PhaseTimer timer(group_.counters.decode_seconds);
+    group_.exec.status = &group_.owner_status;
+    for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
+      average(group_.exec, in_tensor(chunk, i), static_cast<float>(group_.ranks()), body_of(chunk, i, sum));
+  }
+  seal(chunk, Hop::owner, sum);
+}
+
 Buffer ChunkCoder::encode_unsealed(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Arena::Scope scratch(group_.arena);
@@ -249,19 +261,33 @@ Buffer ChunkCoder::encode_unsealed(const Chunk& chunk) {
   return frame;
 }
 
-void ChunkCoder::add_payload(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Buffer& own) {
+void ChunkCoder::add_gradient(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes) {
+  open_sum(chunk, source, sum, received_bytes);
+  if (sums_in_place(chunk)) {
+    inspect_gradient(chunk);
+    const PhaseTimer timer(group_.counters.decode_seconds);
+    for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
+      accumulate(group_.exec, in_tensor(chunk, i), body_of(chunk, i, sum));
+    return;
+  }
+  Buffer own = encode_unsealed(chunk);
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  accumulate(group_.exec, payload_of(own), payload_of(sum));
+}
+
+void ChunkCoder::open_sum(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Arena::Scope scratch(group_.arena);
-  open(chunk, frame_id(chunk, source, Hop::worker), frame, scratch);
-  accumulate(group_.exec, payload_of(frame), payload_of(own.bytes()));
+  sum.shrink(received_bytes);
+  open(chunk, frame_id(chunk, source, Hop::worker), sum.bytes(), scratch);
 }
 
 void ChunkCoder::divide_payload(Buffer& own) {
   const PhaseTimer timer(group_.counters.decode_seconds);
-  const std::span<float> mean = payload_of(own.bytes());
+  const std::span<float> mean = payload_of(own);
   divide(group_.exec, mean, static_cast<float>(group_.ranks()));
   group_.exec.status = &group_.owner_status;
-  inspect(group_.exec, mean);
+  copy_values(group_.exec, mean, mean);  // NaN becomes canonical
 }
 
 void ChunkCoder::seal(const Chunk& chunk, Hop hop, Buffer& own) {

@@ -44,11 +44,15 @@ class ChunkCoder {
   void add_in_place(const Chunk& chunk, std::span<const float> values);
   /// Divides by the ranks; the mean as a sealed frame (hop owner).
   Buffer finish_in_place(const Chunk& chunk);
+  /// Inspects, adds the frame that `source` sent, which holds all that is still missing, and finishes; that frame
+  /// becomes the mean's.
+  void finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
 
   /// For linear payloads, which are summed as they are: this rank's gradient as a frame whose header is still missing;
-  /// the opened payload of `source` added to it; its payload divided by the ranks; the header.
+  /// the same added to a frame that `source` sent, whose header is then due anew; the payload divided by the ranks; the
+  /// header.
   Buffer encode_unsealed(const Chunk& chunk);
-  void add_payload(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Buffer& own);
+  void add_gradient(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
   void divide_payload(Buffer& own);
   void seal(const Chunk& chunk, Hop hop, Buffer& own);
 
@@ -63,6 +67,7 @@ class ChunkCoder {
   std::span<const std::uint32_t> encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Buffer& frame,
                                         Arena::Scope& scratch);
   Buffer encode_and_seal(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Checksum checksum);
+  void open_sum(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
   Bodies open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame, Arena::Scope& scratch) const;
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 

@@ -15,7 +15,7 @@ Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) 
 }
 
 Message receive_message(Group& group, std::uint32_t peer, Tag tag, std::size_t bytes) {
-  Message message{group.buffers.take(bytes), {}};
+  Message message{group.frame_buffer(bytes), {}};
   message.request = group.receive(peer, tag, message.buffer.bytes());
   return message;
 }

@@ -63,6 +63,8 @@ struct Group {
   std::uint32_t rank() const { return transport.rank(); }
   std::uint32_t ranks() const { return transport.ranks(); }
 
+  /// Room for a frame, whose bodies are aligned for wide accesses.
+  Buffer frame_buffer(std::size_t bytes) { return buffers.take(bytes, kFrameHeaderBytes); }
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
   Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
   /// Posts one receive with room for `bytes`.
@@ -79,7 +81,7 @@ struct Message {
   std::span<const std::byte> received() const { return buffer.bytes().first(request.received_bytes(0)); }
 };
 
-/// Takes a buffer of `bytes` and posts a receive into it.
+/// Takes a buffer as for a frame and posts a receive of up to `bytes` into it.
 Message receive_message(Group& group, std::uint32_t peer, Tag tag, std::size_t bytes);
 
 }  // namespace tw

@@ -104,6 +104,7 @@ const BenchmarkedOp kOps[] = {
     {"inspect", [](const Exec& e, OpBuffers& b) { inspect(e, b.values); }},
     {"accumulate", [](const Exec& e, OpBuffers& b) { accumulate(e, b.values, b.out); }},
     {"divide", [](const Exec& e, OpBuffers& b) { divide(e, b.out, 1.0f); }},
+    {"average", [](const Exec& e, OpBuffers& b) { average(e, b.values, 2.0f, b.out); }},
 };
 
 }  // namespace

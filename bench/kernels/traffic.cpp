@@ -29,6 +29,7 @@ constexpr Floor kFloors[] = {
     {"inspect", 4, ""},
     {"accumulate", 4 + 4 + 4, ""},
     {"divide", 4 + 4, ""},
+    {"average", 4 + 4 + 4 + 4, ""},
     {"identity/encode", 4 + 4, ""},
     {"identity/decode", 4 + 4, ""},
     {"identity/decode_add", 4 + 4 + 4, ""},

@@ -1,6 +1,7 @@
 #include "collectives/algorithms/ring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include "collectives/chunk_coder.hpp"
@@ -9,17 +10,26 @@
 namespace tw {
 namespace {
 
-constexpr std::size_t kSendsUnderWay = 8;  // so that frames are sent while they are still in cache
+// Few at a time, so that what is sent and received is still in the cache when it is used, and no rank runs ahead.
+constexpr std::size_t kBegunAhead = 8;  // chunks that are begun here and whose means are not back
+constexpr std::size_t kAwaited = 2;  // sums, and means, of each owner
 
-// A chunk on its way round the ring, as this rank sees it.
-struct RingChunk {
-  const Chunk* chunk;
-  bool begins;         // this rank is the first of its sum: the one after the owner
-  bool owned;          // this rank is the last
-  bool passes_mean;    // the next rank awaits the mean from this one
-  Message sum, mean;   // what is awaited from the rank before
-  bool added = false;  // this rank's gradient is in the sum
-  bool delivered = false;
+// The chunks of one owner on their way round the ring, as this rank sees them: one after another, in order.
+struct Lane {
+  std::span<const Chunk> chunks;
+  bool begins = false;       // this rank is the first of their sums: the one after the owner
+  bool owned = false;        // this rank is the last
+  bool passes_mean = false;  // the next rank awaits the mean from this one
+  std::size_t added = 0;     // this rank's gradient is in the sums of so many
+  std::size_t delivered = 0;
+  // What is awaited from the rank before; that of chunk i at i % kAwaited.
+  std::size_t sums_posted = 0, means_posted = 0;
+  std::array<Message, kAwaited> sums = {}, means = {};
+
+  bool awaits_sum() const { return !begins && added < chunks.size(); }
+  bool awaits_mean() const { return !owned && delivered < chunks.size(); }
+  Message& sum() { return sums[added % kAwaited]; }
+  Message& mean() { return means[delivered % kAwaited]; }
 };
 
 class RingOperation final : public BucketOperation {
@@ -28,7 +38,7 @@ class RingOperation final : public BucketOperation {
 
   void start(std::span<const Piece> pieces) override;
   Progress advance() override;
-  bool gradient_consumed() const override { return added_ == chunks_.size(); }
+  bool gradient_consumed() const override { return added_ == plan_.chunks().size(); }
   Wait waiting_for() const override;
 
  private:
@@ -37,123 +47,131 @@ class RingOperation final : public BucketOperation {
   Tag tag_of(const Chunk& chunk, Hop hop) const {
     return frame_tag(group_.step.step, plan_.bucket(), chunk.index, hop);
   }
+  void post_receives(Lane& lane);
   // Each does one chunk's worth of work, or returns false.
   bool add_to_arrived_sum();
   bool take_arrived_mean();
   bool begin_next_sum();
-  void finish_in_place(RingChunk& c);
-  void pass_sum_on(RingChunk& c, Buffer sum);
-  void pass_mean_on(RingChunk& c, Buffer mean);
+  // The next chunk of the lane, whose gradient counts as used from now on.
+  const Chunk& take_gradient_of(Lane& lane);
+  void finish_in_place(Lane& lane, const Chunk& chunk, Message sum);
+  void pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum);
+  void pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean);
   void send(const Chunk& chunk, Hop hop, Buffer frame);
 
   Group& group_;
   const BucketPlan& plan_;
   ChunkCoder coder_;
-  std::vector<RingChunk> chunks_;  // in the order in which this rank begins or awaits their sums
-  std::size_t begun_ = 0;          // chunks before this one are begun or not this rank's to begin
-  std::size_t added_ = 0;
+  std::vector<Lane> lanes_;  // by owner
+  std::size_t added_ = 0;    // of all lanes
   std::size_t delivered_ = 0;
   std::deque<Message> sends_;
 };
 
-// Chunks of one owner come from the rank before one after another, while those that begin here wait for nobody.
-RingOperation::RingOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {
-  const std::uint32_t rank = group.rank(), ranks = group.ranks();
-  for (const Chunk& chunk : plan.chunks())
-    chunks_.push_back({&chunk,
-                       ranks > 1 && chunk.owner == before(),
-                       chunk.owner == rank,
-                       ranks > 1 && chunk.owner != next(),
-                       {},
-                       {}});
+RingOperation::RingOperation(Group& group, const BucketPlan& plan)
+    : group_(group), plan_(plan), coder_(group, plan), lanes_(group.ranks()) {
+  for (std::uint32_t owner = 0; owner < group.ranks(); ++owner) {
+    Lane& lane = lanes_[owner];
+    lane.chunks = plan.chunks_of(owner);
+    lane.begins = owner == before();  // a rank alone is before itself
+    lane.owned = owner == group.rank();
+    lane.passes_mean = owner != next();
+  }
 }
 
 void RingOperation::start(std::span<const Piece> pieces) {
   coder_.bind(pieces);
-  begun_ = added_ = delivered_ = 0;
-  for (RingChunk& c : chunks_) {
-    c.added = c.delivered = false;
-    if (group_.ranks() == 1) continue;
-    const std::size_t bytes = c.chunk->layout.max_frame_bytes();
-    if (!c.begins) c.sum = receive_message(group_, before(), tag_of(*c.chunk, Hop::worker), bytes);
-    if (!c.owned) c.mean = receive_message(group_, before(), tag_of(*c.chunk, Hop::owner), bytes);
+  added_ = delivered_ = 0;
+  for (Lane& lane : lanes_) {
+    lane.added = lane.delivered = lane.sums_posted = lane.means_posted = 0;
+    post_receives(lane);
   }
+}
+
+void RingOperation::post_receives(Lane& lane) {
+  const auto post = [&](const Chunk& chunk, Hop hop) {
+    return receive_message(group_, before(), tag_of(chunk, hop), chunk.layout.max_frame_bytes());
+  };
+  if (!lane.begins)
+    for (; lane.sums_posted < std::min(lane.added + kAwaited, lane.chunks.size()); ++lane.sums_posted)
+      lane.sums[lane.sums_posted % kAwaited] = post(lane.chunks[lane.sums_posted], Hop::worker);
+  if (!lane.owned)
+    for (; lane.means_posted < std::min(lane.delivered + kAwaited, lane.chunks.size()); ++lane.means_posted)
+      lane.means[lane.means_posted % kAwaited] = post(lane.chunks[lane.means_posted], Hop::owner);
 }
 
 Operation::Progress RingOperation::advance() {
   std::erase_if(sends_, [](const Message& message) { return message.done(); });
   // What others wait for first, then what begins new work for them.
   if (add_to_arrived_sum() || take_arrived_mean() || begin_next_sum()) return Progress::more;
-  return delivered_ == chunks_.size() && sends_.empty() ? Progress::complete : Progress::waiting;
+  return delivered_ == plan_.chunks().size() && sends_.empty() ? Progress::complete : Progress::waiting;
 }
 
 bool RingOperation::add_to_arrived_sum() {
-  for (RingChunk& c : chunks_) {
-    if (c.added || c.begins || group_.ranks() == 1 || !c.sum.done()) continue;
-    if (c.owned && coder_.sums_in_place(*c.chunk)) {
-      finish_in_place(c);
+  for (Lane& lane : lanes_) {
+    if (!lane.awaits_sum() || !lane.sum().done()) continue;
+    Message sum = std::move(lane.sum());
+    const Chunk& chunk = take_gradient_of(lane);
+    post_receives(lane);
+    if (lane.owned && coder_.sums_in_place(chunk)) {
+      finish_in_place(lane, chunk, std::move(sum));
       return true;
     }
-    Buffer sum = coder_.encode_unsealed(*c.chunk);
-    coder_.add_payload(*c.chunk, before(), c.sum.received(), sum);
-    c.sum = {};
-    pass_sum_on(c, std::move(sum));
+    coder_.add_gradient(chunk, before(), sum.buffer, sum.request.received_bytes(0));
+    pass_sum_on(lane, chunk, std::move(sum.buffer));
     return true;
   }
   return false;
-}
-
-// The last addition in the tensors themselves: the mean needs no delivery then.
-void RingOperation::finish_in_place(RingChunk& c) {
-  coder_.inspect_gradient(*c.chunk);
-  coder_.add_in_place(*c.chunk, before(), c.sum.received());
-  c.sum = {};
-  Buffer mean = coder_.finish_in_place(*c.chunk);
-  c.added = c.delivered = true;
-  ++added_;
-  ++delivered_;
-  if (c.passes_mean) send(*c.chunk, Hop::owner, std::move(mean));
 }
 
 bool RingOperation::begin_next_sum() {
-  if (sends_.size() >= kSendsUnderWay) return false;
-  for (; begun_ < chunks_.size(); ++begun_) {
-    RingChunk& c = chunks_[begun_];
-    if (!c.begins && group_.ranks() != 1) continue;
-    pass_sum_on(c, coder_.encode_unsealed(*c.chunk));
-    ++begun_;
-    return true;
-  }
-  return false;
+  Lane& lane = lanes_[before()];
+  if (lane.added == lane.chunks.size() || lane.added - lane.delivered >= kBegunAhead) return false;
+  const Chunk& chunk = take_gradient_of(lane);
+  pass_sum_on(lane, chunk, coder_.encode_unsealed(chunk));
+  return true;
 }
 
-void RingOperation::pass_sum_on(RingChunk& c, Buffer sum) {
-  c.added = true;
+const Chunk& RingOperation::take_gradient_of(Lane& lane) {
   ++added_;
-  if (!c.owned) {
-    coder_.seal(*c.chunk, Hop::worker, sum);
-    return send(*c.chunk, Hop::worker, std::move(sum));
+  return lane.chunks[lane.added++];
+}
+
+// The last addition in the tensors themselves: the mean needs no delivery then.
+void RingOperation::finish_in_place(Lane& lane, const Chunk& chunk, Message sum) {
+  coder_.finish_in_place(chunk, before(), sum.buffer, sum.request.received_bytes(0));
+  ++lane.delivered;
+  ++delivered_;
+  if (lane.passes_mean) send(chunk, Hop::owner, std::move(sum.buffer));
+}
+
+void RingOperation::pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum) {
+  if (!lane.owned) {
+    coder_.seal(chunk, Hop::worker, sum);
+    return send(chunk, Hop::worker, std::move(sum));
   }
   coder_.divide_payload(sum);
-  coder_.seal(*c.chunk, Hop::owner, sum);
-  pass_mean_on(c, std::move(sum));
+  coder_.seal(chunk, Hop::owner, sum);
+  pass_mean_on(lane, chunk, std::move(sum));
 }
 
 bool RingOperation::take_arrived_mean() {
-  for (RingChunk& c : chunks_) {
-    if (c.owned || c.delivered || !c.mean.done()) continue;
-    c.mean.request = {};
-    pass_mean_on(c, std::move(c.mean.buffer));
+  for (Lane& lane : lanes_) {
+    if (!lane.awaits_mean() || !lane.mean().done()) continue;
+    Message mean = std::move(lane.mean());
+    mean.buffer.shrink(mean.request.received_bytes(0));
+    pass_mean_on(lane, lane.chunks[lane.delivered], std::move(mean.buffer));
+    post_receives(lane);
     return true;
   }
   return false;
 }
 
-void RingOperation::pass_mean_on(RingChunk& c, Buffer mean) {
-  coder_.deliver_mean(*c.chunk, mean.bytes());  // checked before others get it
-  c.delivered = true;
+void RingOperation::pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean) {
+  coder_.deliver_mean(chunk, mean.bytes());  // checked before others get it
+  ++lane.delivered;
   ++delivered_;
-  if (c.passes_mean) send(*c.chunk, Hop::owner, std::move(mean));
+  if (lane.passes_mean) send(chunk, Hop::owner, std::move(mean));
 }
 
 void RingOperation::send(const Chunk& chunk, Hop hop, Buffer frame) {
@@ -163,14 +181,14 @@ void RingOperation::send(const Chunk& chunk, Hop hop, Buffer frame) {
 }
 
 Operation::Wait RingOperation::waiting_for() const {
-  const auto what = [&](const RingChunk& c, const char* text) {
-    return std::string(text) + " of bucket " + std::to_string(plan_.bucket()) + ", chunk " +
-           std::to_string(c.chunk->index);
+  const auto wait = [&](const Chunk& chunk, const char* what) -> Wait {
+    return {before(), std::string(what) + " of bucket " + std::to_string(plan_.bucket()) + ", chunk " +
+                          std::to_string(chunk.index)};
   };
-  for (const RingChunk& c : chunks_)
-    if (!c.added) return {before(), what(c, "the partial sum")};
-  for (const RingChunk& c : chunks_)
-    if (!c.delivered) return {before(), what(c, "the mean")};
+  for (const Lane& lane : lanes_)
+    if (lane.awaits_sum()) return wait(lane.chunks[lane.added], "the partial sum");
+  for (const Lane& lane : lanes_)
+    if (lane.awaits_mean()) return wait(lane.chunks[lane.delivered], "the mean");
   return {next(), "sends of bucket " + std::to_string(plan_.bucket())};
 }
 

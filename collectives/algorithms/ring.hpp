@@ -1,8 +1,7 @@
 // Ring all-reduce for linear payloads: sums travel round the ring as they are, nothing is decoded on the way.
 //
-//   1. The rank after a chunk's owner encodes its gradient and sends it to the next rank, which adds its own payload
-//   and
-//      sends the sum on, until the owner adds the last one: ((g[o+1] + g[o+2]) + ...) + g[o].
+//   1. The rank after a chunk's owner encodes its gradient and sends it to the next rank, which adds its own and sends
+//      the sum on, until the owner adds the last one: ((g[o+1] + g[o+2]) + ...) + g[o].
 //   2. The owner divides by the ranks and sends the mean on; every rank takes it and sends the same frame on, until the
 //      rank before the owner has it.
 //

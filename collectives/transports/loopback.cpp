@@ -179,7 +179,7 @@ void Loopback::progress(Deadline until) {
 }
 
 bool Loopback::may_deliver(const Letter& letter) {
-  return letter.bytes.size() <= kEagerBytes || matcher_.wants(letter.sender, letter.tag);
+  return letter.bytes.size() <= kEagerBytes || matcher_.expects(letter.sender, letter.tag);
 }
 
 // With the mailbox locked. True if there is more to deliver.

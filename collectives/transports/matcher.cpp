@@ -79,11 +79,6 @@ bool Matcher::expects(std::uint32_t peer, Tag tag) const {
   return std::any_of(posted.begin(), posted.end(), [&](const Posted& p) { return p.tag == tag && !p.group.expired(); });
 }
 
-bool Matcher::wants(std::uint32_t peer_rank, Tag tag) const {
-  const auto& posted = peers_[peer_rank].posted;
-  return std::any_of(posted.begin(), posted.end(), [&](const Posted& p) { return p.tag == tag && !p.group.expired(); });
-}
-
 bool Matcher::waits_for(std::uint32_t peer_rank) {
   auto& posted = peers_[peer_rank].posted;
   std::erase_if(posted, [](const Posted& p) { return p.group.expired(); });

@@ -39,6 +39,8 @@ class Inbound {
   /// Where its bytes go, all of them: the receive's room, or memory of its own. Ask again before each write: a receive
   /// may be cancelled in between, and what it had got is then of no use to anybody.
   std::span<std::byte> target();
+  /// True while a receive waits for the rest of it.
+  bool awaited() const { return !whole_ && !group_.expired(); }
   /// True while it goes to a receive of `group`.
   bool goes_to(const PendingGroup& group) const { return group_.lock().get() == &group; }
 
@@ -69,8 +71,8 @@ class Matcher {
 
   /// True if a message of `peer` with this tag would find a receive posted.
   bool expects(std::uint32_t peer, Tag tag) const;
-  /// True if a receive waits for a message of `peer` with this tag.
-  bool wants(std::uint32_t peer, Tag tag) const;
+  /// Bytes of `peer` that nobody has asked for.
+  std::size_t kept_bytes(std::uint32_t peer) const { return peers_[peer].kept_bytes; }
 
   /// True while a receive from `peer` waits for a message that has not begun to arrive.
   bool waits_for(std::uint32_t peer);

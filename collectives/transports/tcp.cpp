@@ -1,6 +1,9 @@
 // A rank that ends its connection with a goodbye left in good order, one without crashed; either is an error only for
 // whoever waits for its messages or has some for it. Heartbeats flow on idle links while `progress` is called or
 // sleeps.
+//
+// A rank that runs ahead is not read from while enough of its messages wait for receives and no receive waits for it.
+// What its system and this one do not take then waits there, until this rank has caught up.
 #include "collectives/transports/tcp.hpp"
 
 #include <poll.h>
@@ -24,19 +27,22 @@ namespace {
 
 using Clock = Deadline::Clock;
 
-constexpr std::size_t kKeptBytes = std::size_t{1} << 30;
-constexpr double kPatienceSeconds = 0.2;       // for somebody to take something, when this rank leaves
+constexpr std::size_t kMostKept = 16;          // times what is enough: what a receive waits for may come behind it
+constexpr double kPatienceSeconds = 0.5;       // with somebody who neither takes nor says anything, when leaving
 constexpr double kCloseSeconds = 5.0;          // for everybody to take everything
 constexpr double kAcknowledgeSeconds = 0.002;  // between two looks at what was taken
 
 struct TcpParams {
   std::uint64_t heartbeat_ms = 200;
   std::uint64_t silence_ms = 1000;
+  std::uint64_t keep_mib = 256;
 
   static void declare(void* params, ParamVisitor& visitor) {
     auto& p = *static_cast<TcpParams*>(params);
     visitor.integer("heartbeat_ms", p.heartbeat_ms, {10, 60'000}, "between signs of life on an idle link");
     visitor.integer("silence_ms", p.silence_ms, {50, 600'000}, "without a sign of life make a rank a suspect");
+    visitor.integer("keep_mib", p.keep_mib, {1, 1 << 16},
+                    "of messages nobody waits for; a rank that sent more is not read from");
   }
   LivenessSettings liveness() const {
     return {std::chrono::milliseconds(heartbeat_ms), std::chrono::milliseconds(silence_ms)};
@@ -45,7 +51,7 @@ struct TcpParams {
 
 class Tcp final : public Transport {
  public:
-  Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, LivenessSettings settings);
+  Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, const TcpParams& params);
   ~Tcp() override;
 
   std::string_view name() const override { return "tcp"; }
@@ -59,12 +65,14 @@ class Tcp final : public Transport {
   void abort(std::uint32_t culprit, std::string_view reason) noexcept override;
 
  private:
+  void post_receive(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   void post_send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   void send_to_itself(const Op& op);
   bool poll(Deadline until);
   void handle(std::uint32_t peer, std::uint32_t events);
   void read_from(std::uint32_t peer);
   void write_to(std::uint32_t peer);
+  bool runs_ahead(std::uint32_t peer);
   void watch(std::uint32_t peer);
   void beat(Clock::time_point now);
   void throw_if_gone();
@@ -79,8 +87,9 @@ class Tcp final : public Transport {
 
   const std::uint32_t rank_;
   std::vector<std::unique_ptr<TcpLink>> links_;  // by rank; null for oneself
-  std::vector<bool> watching_writes_;            // by rank
+  std::vector<std::uint32_t> watched_;           // events, by rank
   Descriptor epoll_, wake_;
+  const std::size_t enough_kept_;
   Matcher matcher_;
   Liveness liveness_;
   bool completed_ = false;  // something, since progress returned
@@ -88,14 +97,15 @@ class Tcp final : public Transport {
   std::optional<Failure> failure_;  // thrown again by every call
 };
 
-Tcp::Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, LivenessSettings settings)
+Tcp::Tcp(std::uint32_t rank, std::vector<std::unique_ptr<TcpLink>> links, const TcpParams& params)
     : rank_(rank),
       links_(std::move(links)),
-      watching_writes_(links_.size()),
+      watched_(links_.size(), EPOLLIN),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      matcher_(ranks(), kKeptBytes),
-      liveness_(rank, ranks(), Clock::now(), settings) {
+      enough_kept_(params.keep_mib << 20),
+      matcher_(ranks(), kMostKept * enough_kept_),
+      liveness_(rank, ranks(), Clock::now(), params.liveness()) {
   if (!epoll_.open() || !wake_.open()) fail_system("cannot create an epoll instance", errno);
   const auto add = [&](const Descriptor& fd, std::uint32_t id) {
     epoll_event event{};
@@ -113,7 +123,7 @@ Request Tcp::post(const Exec&, std::span<const Op> ops) {
   try {
     for (std::size_t i = 0; i < ops.size(); ++i)
       if (ops[i].kind == Op::Kind::receive)
-        matcher_.post(ops[i], group, i);
+        post_receive(ops[i], group, i);
       else
         post_send(ops[i], group, i);
   } catch (const UsageError&) {
@@ -124,6 +134,11 @@ Request Tcp::post(const Exec&, std::span<const Op> ops) {
   }
   completed_ |= group->done();
   return Request(std::move(group));
+}
+
+void Tcp::post_receive(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+  matcher_.post(op, group, index);
+  if (op.peer != rank_) watch(op.peer);
 }
 
 void Tcp::post_send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
@@ -195,6 +210,7 @@ void Tcp::read_from(std::uint32_t peer) {
   completed_ |= moved.completed > 0;
   if (link.end() == TcpLink::End::left) liveness_.ignore(peer);
   if (link.end() == TcpLink::End::lost) liveness_.lost(peer);
+  watch(peer);
 }
 
 void Tcp::write_to(std::uint32_t peer) {
@@ -204,22 +220,28 @@ void Tcp::write_to(std::uint32_t peer) {
   watch(peer);
 }
 
-// Asks to be told of room for writing exactly while something waits for it.
+bool Tcp::runs_ahead(std::uint32_t peer) {
+  return matcher_.kept_bytes(peer) >= enough_kept_ && !matcher_.waits_for(peer) && !links_[peer]->awaited();
+}
+
+// Asks to be told of room for writing exactly while something waits for it, and of bytes unless there are enough.
 void Tcp::watch(std::uint32_t peer) {
   const TcpLink& link = *links_[peer];
-  const bool wanted = link.wants_to_write();
-  if (wanted == watching_writes_[peer] || link.end() != TcpLink::End::open) return;
+  if (link.end() != TcpLink::End::open) return;
   epoll_event event{};
-  event.events = EPOLLIN | (wanted ? std::uint32_t{EPOLLOUT} : 0u);
+  if (!runs_ahead(peer)) event.events |= EPOLLIN;
+  if (link.wants_to_write()) event.events |= EPOLLOUT;
+  if (event.events == watched_[peer]) return;
   event.data.u32 = peer;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, link.socket().get(), &event) != 0)
     fail_system("cannot watch a socket", errno);
-  watching_writes_[peer] = wanted;
+  watched_[peer] = event.events;
 }
 
 void Tcp::beat(Clock::time_point now) {
   liveness_.looked(now);
   for_each_open([&](std::uint32_t peer, TcpLink& link) {
+    if ((watched_[peer] & EPOLLIN) == 0) liveness_.heard(peer, now);  // its signs of life are not read
     if (!liveness_.due(peer, now)) return;
     liveness_.sent(peer, now);  // also where a full link carries signs of life anyway, or takes none
     if (link.busy()) return;
@@ -259,37 +281,42 @@ void Tcp::abort(std::uint32_t culprit, std::string_view reason) noexcept {
   }
 }
 
-// Writes what is queued, for all but ranks of which nothing is expected, within the deadline. What arrives meanwhile is
-// thrown away.
+// Writes what is queued, for all but ranks of which nothing is expected. What arrives meanwhile is thrown away; it is a
+// sign of life.
 void Tcp::flush(Deadline deadline, std::optional<std::uint32_t> except) {
   const auto silent = liveness_.silent();
-  while (!deadline.passed()) {
+  Deadline patience = Deadline::in(kPatienceSeconds);
+  while (!deadline.passed() && !patience.passed()) {
     std::vector<Wanted> wanted;
     for_each_open([&](std::uint32_t peer, TcpLink& link) {
-      link.write();
-      if (link.drain() && link.wants_to_write() && peer != except && peer != silent)
-        wanted.push_back({&link.socket(), POLLIN | POLLOUT});
+      const std::size_t written = link.write().bytes;
+      const auto heard = link.drain();
+      if (!heard || !link.wants_to_write() || peer == except || peer == silent) return;
+      if (written + *heard > 0) patience = Deadline::in(kPatienceSeconds);
+      wanted.push_back({&link.socket(), POLLIN | POLLOUT});
     });
     if (wanted.empty()) return;
-    wait_any(wanted, deadline);
+    wait_any(wanted, std::min(deadline, patience));
   }
 }
 
 // Waits until the peers' systems have taken all that was written: to close a socket with unread data in it takes back
 // what is under way.
 void Tcp::linger(Deadline deadline) {
-  Deadline patience = deadline;
+  Deadline patience = Deadline::in(kPatienceSeconds);
   std::size_t least = std::numeric_limits<std::size_t>::max();
   while (!deadline.passed() && !patience.passed()) {
-    std::size_t left = 0;
+    std::size_t left = 0, heard = 0;
     std::vector<Wanted> wanted;
     for_each_open([&](std::uint32_t, TcpLink& link) {
-      if (!link.drain() || link.unacknowledged() == 0) return;
+      const auto bytes = link.drain();
+      if (!bytes || link.unacknowledged() == 0) return;
+      heard += *bytes;
       left += link.unacknowledged();
       wanted.push_back({&link.socket(), POLLIN});
     });
     if (left == 0) return;
-    if (left < least) patience = Deadline::in(kPatienceSeconds);
+    if (left < least || heard > 0) patience = Deadline::in(kPatienceSeconds);
     least = std::min(left, least);
     wait_any(wanted, Deadline::in(kAcknowledgeSeconds));
   }
@@ -302,9 +329,10 @@ Tcp::~Tcp() {
       if (failure_ && link.owes()) return link.stop_writing();  // whoever gave up may have freed it already
       if (!aborted_) link.send_control(TcpKind::goodbye, 0, {});
     });
-    flush(Deadline::in(kPatienceSeconds), std::nullopt);
+    const Deadline deadline = Deadline::in(kCloseSeconds);
+    flush(deadline, std::nullopt);
     for_each_open([](std::uint32_t, TcpLink& link) { link.shut_down(); });
-    linger(Deadline::in(kCloseSeconds));
+    linger(deadline);
   } catch (...) {  // out of memory: the others find this rank gone without a goodbye
   }
 }
@@ -314,7 +342,7 @@ Tcp::~Tcp() {
 TransportPtr connect_tcp(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options) {
   TcpParams params;
   read_params(term, &params, TcpParams::declare);
-  return TransportPtr(new Tcp(bootstrap.rank(), connect_links(bootstrap, options), params.liveness()));
+  return TransportPtr(new Tcp(bootstrap.rank(), connect_links(bootstrap, options), params));
 }
 
 }  // namespace tw

@@ -225,17 +225,19 @@ void TcpLink::shut_down() {
   if (end_ == End::open) ::shutdown(socket_.get(), SHUT_WR);
 }
 
-bool TcpLink::drain() {
-  if (end_ != End::open) return false;
+std::optional<std::size_t> TcpLink::drain() {
+  if (end_ != End::open) return std::nullopt;
+  std::size_t bytes = 0;
   for (int reads = 0; reads < kCallsAtOnce; ++reads) {
     const ssize_t got = recv(socket_.get(), staged_.data(), staged_.size(), MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return true;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) break;
     if (got <= 0) {
       close("closed");
-      return false;
+      return std::nullopt;
     }
+    bytes += static_cast<std::size_t>(got);
   }
-  return true;
+  return bytes;
 }
 
 std::size_t TcpLink::unacknowledged() const {

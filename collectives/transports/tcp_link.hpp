@@ -49,6 +49,8 @@ class TcpLink {
   bool wants_to_write() const { return busy() && !broken_ && end_ == End::open; }
   /// True while a message for the peer is not complete.
   bool owes() const;
+  /// True in the middle of a message for which a receive waits, or of an abort.
+  bool awaited() const { return abort_ || (inbound_ != nullptr && inbound_->awaited()); }
   /// True if the connection ended in the middle of a message.
   bool cut_off() const { return cut_off_; }
 
@@ -64,8 +66,8 @@ class TcpLink {
 
   /// No more will be sent; what is queued is given up.
   void shut_down();
-  /// Throws away what arrives. False once the connection has ended.
-  bool drain();
+  /// Throws away what arrives, and tells how much that was; nothing once the connection has ended.
+  std::optional<std::size_t> drain();
   /// Bytes that the peer's system has not acknowledged.
   std::size_t unacknowledged() const;
 

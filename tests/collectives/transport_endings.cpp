@@ -96,7 +96,6 @@ TEST_P(TransportContract, AnAbortReachesAllAndNamesTheCulprit) {
   });
 }
 
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OrderlyAbort);
 TEST_P(OrderlyAbort, CountsMoreThanLeaving) {
   auto transports = connect(3);
   transports[2]->abort(1, "it sent nonsense");

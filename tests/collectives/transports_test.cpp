@@ -12,5 +12,6 @@ INSTANTIATE_TEST_SUITE_P(Wrapped, TransportContract,
                                          "counting:inner=(rate_limited:gbit=40,burst=1,inner=(faulty:delay=3,inner=("
                                          "loopback)))"));
 INSTANTIATE_TEST_SUITE_P(Tcp, TransportContract, testing::Values("tcp"));
+INSTANTIATE_TEST_SUITE_P(Tcp, OrderlyAbort, testing::Values("tcp"));
 
 }  // namespace tw::test

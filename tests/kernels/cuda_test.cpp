@@ -63,7 +63,7 @@ TEST(Cuda, ADeviceThatIsNotThereIsRefused) {
 
 // More elements than blocks of any kernel take at once, on devices of up to 132 multiprocessors.
 TEST(Cuda, GridStridesReachEveryElement) {
-  constexpr std::uint64_t kCount = 18'000'011, kSpacing = 1000;
+  constexpr std::uint32_t kCount = 18'000'011, kSpacing = 1000;
   const cuda::DeviceBuffer<float> sum(kCount), addend(kCount), values(kCount / kSpacing);
   const cuda::DeviceBuffer<std::uint32_t> indices(kCount / kSpacing);
   std::vector<float> expected(kCount, 0.5f);

@@ -149,6 +149,10 @@ void add_plain(std::vector<TestedOp>& ops) {
     divide(s.exec(), s.values(), 3.0f);
     return s.take({s.values()});
   });
+  add(ops, "average", [](Stage& s) {
+    average(s.exec(), s.values(), 3.0f, s.others());
+    return s.take({s.values(), s.others()});
+  });
 }
 
 void add_select(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {

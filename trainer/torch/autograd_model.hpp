@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "trainer/model.hpp"
@@ -31,8 +32,10 @@ class AutogradModel final : public Model {
 
  private:
   // A parameter's AccumulateGrad node, which torch holds only weakly, and our hook on it.
+  // What torch keeps a node by differs between its versions.
+  using NodePointer = decltype(torch::autograd::impl::grad_accumulator(std::declval<const torch::Tensor&>()));
   struct Watched {
-    std::shared_ptr<torch::autograd::Node> node;
+    NodePointer node;
     std::uintptr_t hook;
   };
 

@@ -21,6 +21,9 @@ Core::~Core() {
   leave();
   for (std::uint32_t peer = 0; peer < ranks(); ++peer) inbox_.forget(peer);
   for (std::uint32_t peer = 0; peer < ranks(); ++peer) cut(peer);
+  // Inside a host links cannot be cut.
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer)
+    if (links_[peer].endpoint != nullptr && inbox_.fetches_from(peer)) links_[peer].fabric->abandon();
 }
 
 std::vector<std::byte> Core::open(Path path, const std::string& interface) {
@@ -174,8 +177,10 @@ void Core::deliver_own() {
 }
 
 void Core::sleep(Deadline until) {
+  // A worker with something to do is not slept on. It may claim that for ever, after a peer that died while it wrote
+  // into shared memory; that it died is seen all the same.
   for (const auto& fabric : fabrics_)
-    if (fabric != nullptr && !fabric->arm()) return;
+    if (fabric != nullptr && !fabric->arm()) return sleeper_.sleep(Deadline::in(0));
   sleeper_.sleep(std::min(until, Deadline(liveness_.next_due())));
 }
 

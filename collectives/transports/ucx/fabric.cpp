@@ -77,6 +77,12 @@ Fabric::~Fabric() {
   worker_.reset();
 }
 
+void Fabric::abandon() {
+  silence();
+  worker_.release();
+  context_.release();
+}
+
 int Fabric::event_fd() const {
   int fd = -1;
   TW_UCX(ucp_worker_get_efd(worker_.get(), &fd));

@@ -56,6 +56,9 @@ class Fabric {
   /// No progress any more, so that nothing of this worker touches memory: all its copies are made by progress().
   void silence() { silenced_ = true; }
   bool silenced() const { return silenced_; }
+  /// Something that UCX copies cannot be completed any more. UCX aborts the process if such a worker is destroyed, so
+  /// this one stays until the process ends, without ever making progress.
+  void abandon();
   /// Makes progress until what was sent has been handed to the system or that many seconds are over.
   void flush(double seconds);
 

@@ -9,7 +9,7 @@
 namespace tw::ucx {
 namespace {
 
-constexpr std::size_t kKeptBytes = std::size_t{1} << 30;
+constexpr std::size_t kKeptBytes = std::size_t{4} << 30;
 
 }  // namespace
 

@@ -44,7 +44,7 @@ class BarePeer : public testing::Test {
     const auto meeting = ThreadBootstrap::meeting(2);
     std::jthread rank([&] {
       ThreadBootstrap bootstrap(meeting, 1);
-      transport_ = connect_over(bootstrap, {.transport = "tcp:heartbeat_ms=50,silence_ms=200"});
+      transport_ = connect_over(bootstrap, {.transport = "tcp:heartbeat_ms=50,silence_ms=200,keep_mib=1"});
     });
     const Descriptor listener = listen_at(loopback(), 1);
     const TcpToken token{std::byte{7}};
@@ -88,9 +88,38 @@ TEST_F(BarePeer, AMessageLargerThanAnyIsRefused) {
 }
 
 TEST_F(BarePeer, MoreThanIsKeptUnaskedIsRefused) {
-  say(socket_, bytes_of(header(TcpKind::message, 1, 1)) + "x" + bytes_of(header(TcpKind::message, 1u << 30, 2)));
+  say(socket_, bytes_of(header(TcpKind::message, 1, 1)) + "x" + bytes_of(header(TcpKind::message, 1u << 24, 2)));
   EXPECT_EQ(failure<WireError>(),
-            "rank 0 sent 1073741824 bytes that nobody asked for; 1 of at most 1073741824 are kept already");
+            "rank 0 sent 16777216 bytes that nobody asked for; 1 of at most 16777216 are kept already");
+}
+
+TEST_F(BarePeer, IsNotReadFromWhileItRunsAhead) {
+  const std::string message = bytes_of(header(TcpKind::message, 1 << 20, 1)) + std::string(1 << 20, 'x');
+  std::size_t written = 0;
+  for (int refusals = 0; refusals < 100;
+       transport_->progress(Deadline::in(0))) {  // read, it were too much after 16 MiB
+    const auto part = std::as_bytes(std::span(message)).subspan(written % message.size());
+    const std::size_t taken = write_some(socket_, part).value_or(0);
+    written += taken;
+    refusals = taken == 0 ? refusals + 1 : 0;
+    ASSERT_LT(written, std::size_t{1} << 30);
+  }
+}
+
+TEST_F(BarePeer, IsReadFromInTheMiddleOfAMessageThatIsAwaited) {
+  Speaker speaker(*transport_);
+  say(socket_, bytes_of(header(TcpKind::message, 1 << 20, 1)));
+  for (int part = 0; part < 64; ++part) {
+    say(socket_, std::string(1 << 14, 'x'));
+    transport_->progress(Deadline::in(0));
+  }
+  Bytes room(100);
+  const Request receive = speaker.receive(0, 2, room);
+  say(socket_, bytes_of(header(TcpKind::message, 100, 2)) + std::string(50, 'y'));
+  for (int looks = 0; looks < 10; ++looks) transport_->progress(Deadline::in(0));
+  say(socket_, std::string(50, 'y'));
+  speaker.finish(receive);
+  EXPECT_EQ(room, Bytes(100, std::byte{'y'}));
 }
 
 TEST_F(BarePeer, BytesThatAreNoMessageAreRefused) {
@@ -238,6 +267,29 @@ TEST(TcpConnect, NamesARankThatDoesNotConnect) {
     EXPECT_EQ(error.rank(), 0u);
     EXPECT_NE(std::string(error.what()).find("were not connected by the deadline"), std::string::npos) << error.what();
   }
+}
+
+TEST(Tcp, WhatARankSentAheadComesInOrder) {
+  constexpr std::uint32_t kMessages = 32;
+  constexpr std::size_t kBytes = 1 << 20;
+  const auto meeting = ThreadBootstrap::meeting(2);
+  on_ranks(2, [&](std::uint32_t rank) {
+    ThreadBootstrap bootstrap(meeting, rank);
+    const auto transport = connect_over(bootstrap, {.transport = "tcp:keep_mib=1"});
+    Speaker speaker(*transport);
+    std::vector<Bytes> messages;
+    if (rank == 0) {
+      std::vector<Request> sends;
+      for (std::uint32_t i = 0; i < kMessages; ++i) messages.push_back(pattern(kBytes, i));
+      for (std::uint32_t i = 0; i < kMessages; ++i) sends.push_back(speaker.send(1, i, messages[i]));
+      return speaker.finish(sends);
+    }
+    for (std::uint32_t i = 0; i < kMessages; ++i) {
+      Bytes room(kBytes);
+      speaker.finish(speaker.receive(0, i, room));
+      EXPECT_EQ(room, pattern(kBytes, i));
+    }
+  });
 }
 
 // A link to a bare socket; what it writes can be heard there.

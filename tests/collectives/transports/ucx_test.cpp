@@ -12,6 +12,7 @@ namespace tw::test {
 
 INSTANTIATE_TEST_SUITE_P(UcxSharedMemory, TransportContract, testing::Values("ucx"));
 INSTANTIATE_TEST_SUITE_P(UcxNetwork, TransportContract, testing::Values("ucx:hosts=apart"));
+INSTANTIATE_TEST_SUITE_P(Ucx, OrderlyAbort, testing::Values("ucx", "ucx:hosts=apart"));
 
 namespace {
 
