@@ -41,6 +41,18 @@ void Core::link(std::uint32_t peer, Path path, std::span<const std::byte> addres
   link.endpoint = link.fabric->connect(address, {on_broken, this});
 }
 
+void Core::watch_process(std::uint32_t peer, std::int64_t pid) {
+  sleeper_.watch_process(peer, pid);
+  links_[peer].process = pid;
+}
+
+// A process that was stopped while it wrote into this rank's shared memory keeps all others from being heard.
+std::optional<std::uint32_t> Core::silent_peer() const {
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer)
+    if (links_[peer].process != 0 && is_stopped(links_[peer].process)) return peer;
+  return liveness_.silent();
+}
+
 std::shared_ptr<PendingGroup> Core::post(std::span<const Op> ops) {
   journal_.raise();
   auto group = std::make_shared<PendingGroup>(ops.size());

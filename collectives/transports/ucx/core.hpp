@@ -40,7 +40,7 @@ class Core {
   std::vector<std::byte> open(Path path, const std::string& interface);
   void link(std::uint32_t peer, Path path, std::span<const std::byte> address);
   /// To be told when the process of a peer ends.
-  void watch_process(std::uint32_t peer, std::int64_t pid) { sleeper_.watch_process(peer, pid); }
+  void watch_process(std::uint32_t peer, std::int64_t pid);
   /// Greets everybody and waits for their answers. Throws PeerError that names a rank which does not answer in time.
   void greet(Deadline deadline);
 
@@ -51,7 +51,7 @@ class Core {
   std::shared_ptr<PendingGroup> post(std::span<const Op> ops);
   void progress(Deadline until);
   void wake() { sleeper_.wake(); }
-  std::optional<std::uint32_t> silent_peer() const { return liveness_.silent(); }
+  std::optional<std::uint32_t> silent_peer() const;
   void abort(std::uint32_t culprit, std::string_view reason) noexcept;
   /// Returns when nothing writes into the receives of `group` any more, and nothing ever will.
   void settle(const PendingGroup& group) noexcept;
@@ -60,6 +60,7 @@ class Core {
   enum class LinkState : std::uint8_t { connecting, connected, left, lost };
   struct Link {
     Fabric* fabric = nullptr;     // none to this rank itself
+    std::int64_t process = 0;     // where it is watched
     ucp_ep_h endpoint = nullptr;  // null once it was cut
     LinkState state = LinkState::connecting;
     bool greeted = false;                 // its hello came

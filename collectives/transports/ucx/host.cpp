@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string>
 
 #include "kernels/base/check.hpp"
 
@@ -29,6 +30,14 @@ HostIdentity this_host() {
   host.ipc_namespace = namespace_id("/proc/self/ns/ipc");
   host.pid_namespace = namespace_id("/proc/self/ns/pid");
   return host;
+}
+
+bool is_stopped(std::int64_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/stat");  // "1234 (any name) T ..."
+  std::string line;
+  std::getline(file, line);
+  const std::size_t state = line.rfind(") ");
+  return state != std::string::npos && state + 2 < line.size() && (line[state + 2] == 'T' || line[state + 2] == 't');
 }
 
 }  // namespace tw::ucx

@@ -20,4 +20,7 @@ struct HostIdentity {
 /// The calling process's host. Throws SystemError where /proc does not tell.
 HostIdentity this_host();
 
+/// Whether a process of this host was stopped, by SIGSTOP or a debugger. False where /proc does not tell.
+bool is_stopped(std::int64_t process);
+
 }  // namespace tw::ucx
