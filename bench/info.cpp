@@ -11,6 +11,7 @@
 #include "compress/registry.hpp"
 #include "compress/state.hpp"
 #include "kernels/base/target.hpp"
+#include "kernels/cuda/device.hpp"
 #include "tools/build.hpp"
 #include "tools/context.hpp"
 
@@ -78,6 +79,7 @@ nlohmann::ordered_json info_json() {
   info["context"] = run_context({});
   info["simd_targets"] = simd_targets();
   info["ucx"] = ucx_summary();
+  info["cuda"] = cuda::summary();
   for (const TransportRow& row : transport_table())
     info["transports"].push_back({{"name", row.name}, {"summary", row.summary}, {"unavailable", row.unavailable()}});
   for (const Algorithm* algorithm : algorithm_table())
@@ -106,7 +108,8 @@ void print_text(const nlohmann::ordered_json& info) {
   std::cout << "tightwire " << build().version << " (" << build().revision << "), "
             << context["build"].get<std::string>() << ", " << build().compiler << '\n'
             << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores; SIMD "
-            << context["simd"].get<std::string>() << " of " << joined(info["simd_targets"]) << "\n\ntransports\n";
+            << context["simd"].get<std::string>() << " of " << joined(info["simd_targets"]) << '\n'
+            << info["cuda"].get<std::string>() << "\n\ntransports\n";
   TextTable transports({"name", "what it does", ""});
   for (const auto& row : info["transports"]) {
     const std::string missing = row["unavailable"];

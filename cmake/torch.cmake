@@ -5,8 +5,8 @@ set(TW_HAVE_TORCH OFF)
 if(TW_TORCH)
   # A torch with CUDA switches that language on and tries the compiler: in a dialect that CMake 3.25.1 does not know of
   # nvcc 13, and by running a program on a GPU, unless told otherwise.
-  if(NOT DEFINED CMAKE_CUDA_STANDARD AND CMAKE_VERSION VERSION_LESS 3.25.2)
-    set(CMAKE_CUDA_STANDARD 17)
+  if(CMAKE_VERSION VERSION_LESS 3.25.2)
+    set(CMAKE_CUDA_STANDARD 17)  # here only: the trainer compiles no CUDA
   endif()
   if(NOT DEFINED TORCH_CUDA_ARCH_LIST AND NOT DEFINED ENV{TORCH_CUDA_ARCH_LIST})
     set(TORCH_CUDA_ARCH_LIST 9.0)

@@ -2,8 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace tw::cuda {
+
+/// For people: what this build has of CUDA and what is found here, "CUDA 13.0 for sm_90: 0 NVIDIA H100 (sm_90, 80 GB),
+/// driver 13.0", or why nothing is. Throws nothing.
+std::string summary();
 
 /// Makes a device the thread's current one, and the one before it again at the end of its scope: trainers have their
 /// own idea of the current device.

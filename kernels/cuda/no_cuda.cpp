@@ -15,6 +15,8 @@ namespace {
 void throw_no_cuda_kernel() { fail(); }
 
 namespace cuda {
+std::string summary() { return "not built in (configure with -DTW_CUDA=ON)"; }
+
 CurrentDevice::CurrentDevice(std::uint32_t) { fail(); }
 CurrentDevice::~CurrentDevice() = default;
 
