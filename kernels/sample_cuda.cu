@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     std::uint32_t* const to = indices + 4 * q - lacking;
     if (skipped == 0 && begin + 4 <= strata.parts && reinterpret_cast<std::uintptr_t>(to) % 16 == 0) {
-      *reinterpret_cast<uint4*>(to) = {index[0], index[1], index[2], index[3]};
+      __stwb(reinterpret_cast<uint4*>(to), uint4{index[0], index[1], index[2], index[3]});  // nvcc splits a plain store
       continue;
     }
 #pragma unroll

@@ -2,12 +2,12 @@
 // reached by rather more than k elements; one pass gathers these candidates, tile by tile; three digits of the
 // candidates give the threshold; counts of the tiles give each selected pair its place. Where the sample was wrong, or
 // so many elements are equal that there is no room for all that reach the bound, the same kernels work on all elements
-// instead: decided on the device, by what was found.
+// instead; where the bound itself turns out to be the threshold (zeros, many equal ones) digits are not looked at.
+// Decided on the device, by what was found: launches and memory depend on count and k alone.
 //
-// Bytes an element, read and written: select_largest 4 and 1/8 for the sample, 28 a candidate, 8 a pair; with feedback
-// 8
-// + 4, 1/4, the same, and 4 a pair in sectors of their own (32 bytes). Without candidates 20 more: ties, zeros, k of
-// more than a quarter of the elements.
+// Bytes an element, read and written: select_largest 4 and 1/8 for the sample, 28 a candidate, 8 a pair; with
+// feedback 8 + 4, 1/4, the same, and 4 a pair in sectors of their own (32 bytes). Without candidates up to 20 more: k
+// of more than a quarter of the elements, more ties than there is room for.
 #include "kernels/base/arena.hpp"
 #include "kernels/base/check.hpp"
 #include "kernels/cuda/elementwise.hpp"

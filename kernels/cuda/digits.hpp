@@ -4,12 +4,12 @@
 #include <cstdint>
 
 #include "kernels/cuda/block.hpp"
+#include "kernels/cuda/warp.hpp"
 #include "kernels/math/bits.hpp"
 
 namespace tw::cuda {
 
-/// Bits shift .. shift + width - 1 of a magnitude. A number of every other lies in one bin, so neither denormals nor
-/// NaN are special.
+/// Bits shift .. shift + width - 1 of a magnitude.
 template <unsigned shift, unsigned width>
 struct Digit {
   static constexpr unsigned kShift = shift;
@@ -42,20 +42,22 @@ struct DigitCounts {
 /// `wanted`-th largest; in none where there are fewer. By a whole block; leaves the totals zero.
 template <class Digit, class Found>
 __device__ void find_digit(unsigned long long* totals, std::uint64_t wanted, Found found) {
-  constexpr unsigned kEach = Digit::kBins / kThreads;
-  static_assert(kEach != 0);
-  const unsigned highest = Digit::kBins - 1 - threadIdx.x * kEach;
-  std::uint64_t counts[kEach], sum = 0;
+  constexpr unsigned kRows = Digit::kBins / kThreads;
+  static_assert(kRows != 0);
+  // A warp's digits descend from here, 32 of them in a row.
+  const unsigned highest = Digit::kBins - 1 - threadIdx.x / 32 * (kRows * 32) - lane();
+  std::uint64_t counts[kRows], sum = 0;
 #pragma unroll
-  for (unsigned i = 0; i < kEach; ++i) {
-    sum += counts[i] = __ldcg(&totals[highest - i]);
-    totals[highest - i] = 0;
+  for (unsigned r = 0; r < kRows; ++r) {
+    sum += counts[r] = __ldcg(&totals[highest - 32 * r]);
+    totals[highest - 32 * r] = 0;
   }
-  std::uint64_t before = sum_before(sum).before;
+  std::uint64_t before = __shfl_sync(kAllLanes, sum_before(sum).before, 0);
 #pragma unroll
-  for (unsigned i = 0; i < kEach; ++i) {
-    if (before < wanted && wanted <= before + counts[i]) found(highest - i, wanted - before);
-    before += counts[i];
+  for (unsigned r = 0; r < kRows; ++r) {
+    const std::uint64_t up_to = before + sum_up_to_lane(counts[r]);
+    if (up_to - counts[r] < wanted && wanted <= up_to) found(highest - 32 * r, wanted - (up_to - counts[r]));
+    before = __shfl_sync(kAllLanes, up_to, 31);
   }
 }
 

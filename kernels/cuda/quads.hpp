@@ -49,7 +49,7 @@ class Quads {
   __device__ void store(float* array, std::uint64_t at, const Elements<float, 4>& four) const {
     float* to = array + index(at);
     if (is_whole(at) && is_aligned(to)) {
-      *reinterpret_cast<float4*>(to) = std::bit_cast<float4>(four);
+      __stwb(reinterpret_cast<float4*>(to), std::bit_cast<float4>(four));  // nvcc splits a plain store
       return;
     }
     for (unsigned i = 0; i < 4; ++i)

@@ -17,6 +17,7 @@ inline constexpr unsigned kSelectTile = 4096;  ///< elements: of a block in `gat
 struct SelectState {
   unsigned long long totals[kMostBins];  ///< of the digit that is looked at
   unsigned long long candidates;         ///< found, with those that there was no room for
+  unsigned long long at_bound;           ///< of which equal the bound
   unsigned long long ties;               ///< of the threshold's digits so far, still to be selected
   std::uint32_t threshold;               ///< its digits so far
   std::uint32_t bound;                   ///< candidates are magnitudes from here on
@@ -32,6 +33,12 @@ struct Stretch {
 /// Magnitudes in a tile or in a block's tiles: those above the threshold in the upper half, those equal to it in the
 /// lower. Sums before any element fit: count <= 2^32.
 using AboveAndTies = std::uint64_t;
+
+/// Selected is every magnitude above `threshold`, and the first `ties` that equal it.
+struct Cut {
+  std::uint32_t threshold;
+  std::uint64_t ties;
+};
 
 /// One selection, handed to kernels by value; arrays are the device's.
 struct Selection {
@@ -50,6 +57,12 @@ struct Selection {
 
   /// Whether the candidates are all there and hold what is selected. Decided where they were gathered.
   __device__ bool is_gathered() const { return state->candidates >= k && state->candidates <= room; }
+  /// Whether the bound is the threshold: all zero but a few, or many equal ones. Then `tile_counts` are known, too.
+  __device__ bool is_at_bound() const { return state->candidates >= k && state->candidates - state->at_bound < k; }
+  __device__ Cut cut() const {
+    if (is_at_bound()) return {state->bound, k - (state->candidates - state->at_bound)};
+    return {state->threshold, state->ties};
+  }
 };
 
 /// Leaves a bound that rather more than k elements reach than fewer, from a sample of p.
@@ -59,7 +72,7 @@ void sample_bound(const Exec&, const Selection&, const float* values, const floa
 void gather_candidates(const Exec&, const Selection&, const float* values, const float* residual_in,
                        float* residual_out);
 
-/// Leaves the threshold and how many of its ties are selected.
+/// Leaves the cut.
 void find_threshold(const Exec&, const Selection&);
 
 /// Writes what is selected, and what remains of it where there is a residual.

@@ -50,12 +50,7 @@ struct WarpPlaces {
     std::uint32_t mine = 0;
 #pragma unroll
     for (unsigned j = 0; j < kQuads; ++j) mine |= static_cast<unsigned>(__popc(mask >> (4 * j) & 0xf)) << (8 * j);
-    std::uint32_t sum = mine;
-#pragma unroll
-    for (unsigned distance = 1; distance < 32; distance *= 2) {
-      const std::uint32_t other = __shfl_up_sync(kAllLanes, sum, distance);
-      if (lane() >= distance) sum += other;
-    }
+    const std::uint32_t sum = sum_up_to_lane(mine);
     before = sum - mine;
     totals = __shfl_sync(kAllLanes, sum, 31);
   }
@@ -91,7 +86,7 @@ template <class Source>
 __global__ void __launch_bounds__(kThreads)
     gather_kernel(const Source source, const Selection s, std::uint32_t* status) {
   __shared__ Staged staged;
-  __shared__ unsigned warp_counts[kWarps];
+  __shared__ unsigned warp_counts[kWarps];  // candidates, and those at the bound in the upper half
   __shared__ std::uint64_t first_of_tile;
   if (blockIdx.x == 0 && threadIdx.x == 0) s.state->ties = s.k;
   const std::uint32_t bound = s.state->bound;
@@ -100,27 +95,34 @@ __global__ void __launch_bounds__(kThreads)
     const std::uint64_t at = tile * kSelectTile + threadIdx.x / 32 * kWarpTile + 4 * lane();
     ThreadQuads p;
     source.take(s.quads, at, p);
-    unsigned mask = 0;
+    unsigned mask = 0, at_bound = 0;
 #pragma unroll
     for (unsigned j = 0; j < kQuads; ++j) {
-      unsigned reached = 0;
+      unsigned reached = 0, equal = 0;
       for (unsigned i = 0; i < 4; ++i) {
         findings.look(p[j].at[i]);
         reached |= (magnitude_bits(p[j].at[i]) >= bound ? 1u : 0u) << i;
+        equal |= (magnitude_bits(p[j].at[i]) == bound ? 1u : 0u) << i;
       }
       mask |= (reached & s.quads.members(at + 128 * j)) << (4 * j);
+      at_bound |= equal << (4 * j);
     }
     const WarpPlaces places(mask);
-    if (lane() == 0) warp_counts[threadIdx.x / 32] = places.count();
+    const unsigned ties = __reduce_add_sync(kAllLanes, static_cast<unsigned>(__popc(mask & at_bound)));
+    if (lane() == 0) warp_counts[threadIdx.x / 32] = ties << 16 | places.count();
     __syncthreads();
-    unsigned before = 0, total = 0;
+    unsigned before = 0, both = 0;
     for (unsigned w = 0; w < kWarps; ++w) {
       if (w < threadIdx.x / 32) before += warp_counts[w];
-      total += warp_counts[w];
+      both += warp_counts[w];
     }
+    before &= 0xffff;
+    const unsigned total = both & 0xffff, total_ties = both >> 16;
     if (threadIdx.x == 0) {
       first_of_tile = atomicAdd(&s.state->candidates, total);
+      if (total_ties != 0) atomicAdd(&s.state->at_bound, total_ties);
       s.stretches[tile] = {first_of_tile, total};
+      s.tile_counts[tile] = AboveAndTies{total - total_ties} << 32 | total_ties;
     }
     if (mask != 0) staged.put(before, mask, places, p);
     __syncthreads();

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kLine = 32;         // elements of a sample's line: 128 bytes, a warp's access
 constexpr std::uint64_t kLinesABlock = 64;  // as many as make clearing the histogram worth it
+constexpr std::uint64_t kTilesABlock = 4;   // the same, and blocks that find no candidates cost little
 constexpr std::uint64_t kShare = 32, kFewestLines = 128, kMostLines = 2048;
 
 struct Sample {
@@ -50,6 +51,7 @@ __global__ void __launch_bounds__(kThreads) sample_kernel(const Sample sample, S
 template <class Digit>
 __global__ void __launch_bounds__(kThreads) digit_kernel(const Selection s) {
   __shared__ DigitCounts<Digit> counts;
+  if (s.is_at_bound()) return;
   SelectState* const state = s.state;
   const float* const values = s.is_gathered() ? s.candidate_values : s.values;
   const Quads quads(values, s.is_gathered() ? state->candidates : s.count);
@@ -95,9 +97,10 @@ void sample_bound(const Exec& exec, const Selection& s, const float* values, con
 }
 
 void find_threshold(const Exec& exec, const Selection& s) {
-  launch(exec, digit_kernel<HighDigit>, s.tiles, s);
-  launch(exec, digit_kernel<MiddleDigit>, s.tiles, s);
-  launch(exec, digit_kernel<LowDigit>, s.tiles, s);
+  const std::uint64_t blocks = (s.tiles + kTilesABlock - 1) / kTilesABlock;
+  launch(exec, digit_kernel<HighDigit>, blocks, s);
+  launch(exec, digit_kernel<MiddleDigit>, blocks, s);
+  launch(exec, digit_kernel<LowDigit>, blocks, s);
 }
 
 }  // namespace tw::cuda

@@ -5,6 +5,8 @@
 namespace tw::cuda {
 namespace {
 
+constexpr std::uint64_t kTilesABlock = 2 * kWarps;
+
 // What may be selected in a tile, ascending in index.
 struct Items {
   const float* values;
@@ -37,27 +39,30 @@ struct BlocksTiles {
   }
 };
 
+// By a warp.
+__device__ AboveAndTies count_items(const Items& items, std::uint32_t threshold) {
+  unsigned above = 0, ties = 0;
+#pragma unroll 4
+  for (unsigned i = lane(); i < items.count; i += 32) {
+    const std::uint32_t bits = magnitude_bits(items.values[i]);
+    above += bits > threshold ? 1 : 0;
+    ties += bits == threshold ? 1 : 0;
+  }
+  return AboveAndTies{__reduce_add_sync(kAllLanes, above)} << 32 | __reduce_add_sync(kAllLanes, ties);
+}
+
 // Threads: a warp takes a tile at a time of its block's; the last block sums over blocks. Shared memory: a count a
 // warp. Bytes: 4 read a candidate, or an element where candidates are not gathered. Deterministic: integers are
 // counted.
 __global__ void __launch_bounds__(kThreads) count_kernel(const Selection s) {
   __shared__ AboveAndTies warp_counts[kWarps];
-  const bool gathered = s.is_gathered();
-  const std::uint32_t threshold = s.state->threshold;
+  const bool gathered = s.is_gathered(), known = s.is_at_bound();
+  const std::uint32_t threshold = s.cut().threshold;
   const BlocksTiles tiles(s.tiles);
   AboveAndTies counted = 0;
   for (std::uint64_t tile = tiles.first + threadIdx.x / 32; tile < tiles.end; tile += kWarps) {
-    const Items items = items_of(s, gathered, tile);
-    unsigned above = 0, ties = 0;
-#pragma unroll 4
-    for (unsigned i = lane(); i < items.count; i += 32) {
-      const std::uint32_t bits = magnitude_bits(items.values[i]);
-      above += bits > threshold ? 1 : 0;
-      ties += bits == threshold ? 1 : 0;
-    }
-    above = __reduce_add_sync(kAllLanes, above), ties = __reduce_add_sync(kAllLanes, ties);
-    const AboveAndTies both = AboveAndTies{above} << 32 | ties;
-    if (lane() == 0) s.tile_counts[tile] = both;
+    const AboveAndTies both = known ? s.tile_counts[tile] : count_items(items_of(s, gathered, tile), threshold);
+    if (lane() == 0 && !known) s.tile_counts[tile] = both;
     counted += both;
   }
   if (lane() == 0) warp_counts[threadIdx.x / 32] = counted;
@@ -83,22 +88,20 @@ struct Output {
 };
 
 // By a warp. `before`: in the tiles before this one.
-__device__ void write_tile(const Items& items, const SelectState& cut, AboveAndTies before, const Output& out) {
-  const std::uint32_t threshold = cut.threshold;
-  const std::uint64_t wanted = cut.ties;
+__device__ void write_tile(const Items& items, const Cut& cut, AboveAndTies before, const Output& out) {
   std::uint64_t above = before >> 32, ties = before & 0xffffffffu;
   const unsigned lower_lanes = (1u << lane()) - 1;
   for (unsigned row = 0; row < items.count; row += 32) {
     const unsigned i = row + lane();
     const bool is_item = i < items.count;
     const float p = is_item ? items.values[i] : 0.0f;
-    const bool is_above = is_item && magnitude_bits(p) > threshold;
-    const bool is_tie = is_item && magnitude_bits(p) == threshold;
+    const bool is_above = is_item && magnitude_bits(p) > cut.threshold;
+    const bool is_tie = is_item && magnitude_bits(p) == cut.threshold;
     const unsigned all_above = __ballot_sync(kAllLanes, is_above), all_ties = __ballot_sync(kAllLanes, is_tie);
     const std::uint64_t ties_before = ties + static_cast<unsigned>(__popc(all_ties & lower_lanes));
-    if (is_above || (is_tie && ties_before < wanted)) {
+    if (is_above || (is_tie && ties_before < cut.ties)) {
       const std::uint64_t place = above + static_cast<unsigned>(__popc(all_above & lower_lanes)) +
-                                  (ties_before < wanted ? ties_before : wanted);
+                                  (ties_before < cut.ties ? ties_before : cut.ties);
       const std::uint32_t index = items.index(i);
       out.indices[place] = index;
       out.values[place] = canonical(p);
@@ -114,6 +117,7 @@ __device__ void write_tile(const Items& items, const SelectState& cut, AboveAndT
 // a pair, and 4 with a residual. Deterministic: places depend on counts alone.
 __global__ void __launch_bounds__(kThreads) write_kernel(const Selection s, const Output out) {
   const bool gathered = s.is_gathered();
+  const Cut cut = s.cut();
   const unsigned warp = threadIdx.x / 32;
   const BlocksTiles tiles(s.tiles);
   AboveAndTies before_round = s.block_counts[blockIdx.x];
@@ -127,16 +131,17 @@ __global__ void __launch_bounds__(kThreads) write_kernel(const Selection s, cons
       before_round += other;
     }
     const AboveAndTies mine = __shfl_sync(kAllLanes, counts, static_cast<int>(warp));
-    const bool has_ties = (mine & 0xffffffffu) != 0 && (before & 0xffffffffu) < s.state->ties;
-    if (mine >> 32 != 0 || has_ties) write_tile(items_of(s, gathered, round + warp), *s.state, before, out);
+    const bool has_ties = (mine & 0xffffffffu) != 0 && (before & 0xffffffffu) < cut.ties;
+    if (mine >> 32 != 0 || has_ties) write_tile(items_of(s, gathered, round + warp), cut, before, out);
   }
 }
 
 }  // namespace
 
 void write_selected(const Exec& exec, const Selection& s, SparseBody out, float* residual_out) {
-  launch(exec, count_kernel, s.tiles, s);
-  launch(exec, write_kernel, s.tiles, s, Output{out.indices.data(), out.values.data(), residual_out});
+  const std::uint64_t blocks = (s.tiles + kTilesABlock - 1) / kTilesABlock;
+  launch(exec, count_kernel, blocks, s);
+  launch(exec, write_kernel, blocks, s, Output{out.indices.data(), out.values.data(), residual_out});
 }
 
 }  // namespace tw::cuda
