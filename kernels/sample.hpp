@@ -29,7 +29,10 @@ SampleStrata sample_strata;
 namespace simd {
 SampleStrata sample_strata;
 }
+namespace cuda {
+SampleStrata sample_strata;
+}
 
-inline constexpr Kernel<SampleStrata> sample_strata{reference::sample_strata, simd::sample_strata};
+inline constexpr Kernel<SampleStrata> sample_strata{reference::sample_strata, simd::sample_strata, cuda::sample_strata};
 
 }  // namespace tw

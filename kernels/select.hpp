@@ -22,7 +22,7 @@ struct SparseArrays {
 using SparseBody = SparseArrays<std::uint32_t, float>;
 using SparseView = SparseArrays<const std::uint32_t, const float>;
 
-/// May take scratch memory from `exec.arena`.
+/// May take scratch memory from `exec.arena`, which CUDA needs: without one it throws UsageError.
 using SelectLargest = void(const Exec&, std::span<const float> values, SparseBody);
 using SelectLargestFeedback = void(const Exec&, std::span<const float> values, Feedback, SparseBody);
 
@@ -34,9 +34,14 @@ namespace simd {
 SelectLargest select_largest;
 SelectLargestFeedback select_largest_feedback;
 }  // namespace simd
+namespace cuda {
+SelectLargest select_largest;
+SelectLargestFeedback select_largest_feedback;
+}  // namespace cuda
 
-inline constexpr Kernel<SelectLargest> select_largest{reference::select_largest, simd::select_largest};
-inline constexpr Kernel<SelectLargestFeedback> select_largest_feedback{reference::select_largest_feedback,
-                                                                       simd::select_largest_feedback};
+inline constexpr Kernel<SelectLargest> select_largest{reference::select_largest, simd::select_largest,
+                                                      cuda::select_largest};
+inline constexpr Kernel<SelectLargestFeedback> select_largest_feedback{
+    reference::select_largest_feedback, simd::select_largest_feedback, cuda::select_largest_feedback};
 
 }  // namespace tw

@@ -1,6 +1,7 @@
 #include "bench/kernels/ops.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "bench/codecs.hpp"
@@ -87,6 +88,8 @@ const BenchmarkedOp kOps[] = {
     {"topk/encode", [](const Exec& e, OpBuffers& b) { select_largest(e, b.values, sparse_body(b)); }},
     {"topk/encode_ef",
      [](const Exec& e, OpBuffers& b) { select_largest_feedback(e, b.values, feedback(b), sparse_body(b)); }},
+    {"topk/encode_ties", [](const Exec& e, OpBuffers& b) { select_largest(e, b.ties, sparse_body(b)); }},
+    {"topk/encode_zeros", [](const Exec& e, OpBuffers& b) { select_largest(e, b.zeros, sparse_body(b)); }},
     {"topk/decode_add",
      [](const Exec& e, OpBuffers& b) {
        scatter(e, {b.indices, b.sparse_values}, kAdd, b.out);
@@ -141,6 +144,9 @@ OpBuffers::OpBuffers(std::uint64_t elements, const Exec& exec)
   residual_in = array<float>(count, normal);
   residual_out = array<float>(count);
   out = array<float>(count);
+  zeros = array<float>(count);
+  for (float& value : normal) value = std::rint(4 * value) / 4;
+  ties = array<float>(count, normal);
   units = array<float>(parts(count, kBlock));
   sparse_values = array<float>(drawn.size());
   words = array<std::uint32_t>(parts(count, 32) * kDitherBits);

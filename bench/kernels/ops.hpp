@@ -35,6 +35,7 @@ class OpBuffers {
  public:
   const std::uint64_t count;
   std::span<float> values, residual_in, residual_out, out;
+  std::span<float> ties, zeros;
   std::span<float> units, sparse_values;
   std::span<std::uint32_t> words, indices;
   std::span<std::uint16_t> halves;

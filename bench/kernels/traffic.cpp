@@ -22,6 +22,9 @@ struct Floor {
 };
 
 constexpr std::string_view kLone = "lone elements cost a sector each: few of its bytes were asked for";
+constexpr std::string_view kCandidates =
+    "a sample before the one pass (two would be 4 more) and few candidates behind it; threads share what steers them";
+constexpr std::string_view kEqual = "as topk/encode; counts of equal digits are one access on sm_90 and counted as 32";
 constexpr std::string_view kSomewhere = "only pairs are read; where a stretch's pairs begin is anywhere";
 
 // Terms in the order: what is read, what is written.
@@ -41,7 +44,12 @@ constexpr Floor kFloors[] = {
     {"fp16/encode_ef", 4 + 4 + 4 + 2, ""},
     {"fp16/decode", 2 + 4, ""},
     {"fp16/decode_add", 2 + 4 + 4, ""},
+    {"randomk/indices", kPicked * 4, ""},
     {"randomk/gather", kPicked*(4 + kSector + 4), kLone},
+    {"topk/encode", 4 + kPicked * 8, kCandidates},
+    {"topk/encode_ef", 4 + 4 + 4 + kPicked*(8 + kSector), kCandidates},
+    {"topk/encode_ties", 4 + kPicked * 8, kCandidates},
+    {"topk/encode_zeros", 4 + kPicked * 8, kEqual},
     {"topk/decode", kPicked * 8 + 4, kSomewhere},
     {"topk/decode_add", kPicked*(8 + kSector + kSector), kLone},
     {"topk/clear", kPicked*(4 + kSector), kLone},

@@ -2,6 +2,8 @@
 // family of input.
 #include <gtest/gtest.h>
 
+#include "kernels/base/arena.hpp"
+#include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "tests/kernels/ops.hpp"
 
@@ -12,7 +14,9 @@ class CudaOpTest : public ::testing::TestWithParam<TestedOp> {};
 
 TEST_P(CudaOpTest, GivesTheReferencesBytes) {
   const cuda::Stream stream;
-  const Exec exec{.backend = Backend::cuda, .stream = stream.get()};
+  cuda::DeviceMemory memory;
+  Arena arena(memory);
+  const Exec exec{.backend = Backend::cuda, .arena = &arena, .stream = stream.get()};
   for_all_operands([&](const Operands& operands, const std::string& what) {
     if (HasFatalFailure()) return;
     const Outcome expected = GetParam().run({.backend = Backend::reference}, operands);

@@ -254,6 +254,8 @@ std::vector<TestedOp> ops_of(Backend backend) {
   for (const DType dtype : {DType::f16, DType::bf16}) add_casts(ops, dtype);
   add_plain(ops);
   for (const auto& [suffix, selected] : shares) add_sparse(ops, suffix, selected);
+  for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
+  for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
   if (backend == Backend::cuda) return ops;  // the rest has no CUDA version
   for (const std::uint64_t block : {32, 256, 8192}) add_quantize(ops, block);
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
@@ -261,8 +263,6 @@ std::vector<TestedOp> ops_of(Backend backend) {
   add_dither(ops, {4, 512, Norm::max, 0});
   add_dither(ops, {5, 4096, Norm::l2, (std::uint64_t{1} << 34) - 96});  // the counter's carry falls into the run
   add_dither(ops, {8, 64, Norm::max, 1024});
-  for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
-  for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
   return ops;
 }
 

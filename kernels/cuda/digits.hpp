@@ -1,0 +1,64 @@
+// The k-th largest of many magnitudes by histograms of their digits, from the highest on.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cuda/block.hpp"
+#include "kernels/cuda/warp.hpp"
+#include "kernels/math/bits.hpp"
+
+namespace tw::cuda {
+
+/// Bits shift .. shift + width - 1 of a magnitude.
+template <unsigned shift, unsigned width>
+struct Digit {
+  static constexpr unsigned kShift = shift;
+  static constexpr unsigned kBins = 1u << width;
+  __device__ static unsigned of(std::uint32_t bits) { return bits >> shift & (kBins - 1); }
+  __device__ static bool same_above(std::uint32_t a, std::uint32_t b) { return ((a ^ b) >> shift) >> width == 0; }
+};
+using HighDigit = Digit<19, 12>;  // the exponent and four bits: a sixteenth of a factor of two
+using MiddleDigit = Digit<9, 10>;
+using LowDigit = Digit<0, 9>;
+
+inline constexpr unsigned kMostBins = HighDigit::kBins;
+
+/// A block's own counts, in shared memory. Equal digits in a warp are one access: sm_90 adds constants so (ATOMS.POPC).
+template <class Digit>
+struct DigitCounts {
+  std::uint32_t of[Digit::kBins];
+
+  __device__ void clear() {
+    for (unsigned b = threadIdx.x; b < Digit::kBins; b += kThreads) of[b] = 0;
+  }
+  __device__ void add(std::uint32_t bits) { atomicAdd(&of[Digit::of(bits)], 1u); }
+  __device__ void add_to(unsigned long long* totals) const {
+    for (unsigned b = threadIdx.x; b < Digit::kBins; b += kThreads)
+      if (of[b] != 0) atomicAdd(&totals[b], of[b]);
+  }
+};
+
+/// Calls found(digit, how many of those with this digit are still wanted) in one thread, for the digit of the
+/// `wanted`-th largest; in none where there are fewer. By a whole block; leaves the totals zero.
+template <class Digit, class Found>
+__device__ void find_digit(unsigned long long* totals, std::uint64_t wanted, Found found) {
+  constexpr unsigned kRows = Digit::kBins / kThreads;
+  static_assert(kRows != 0);
+  // A warp's digits descend from here, 32 of them in a row.
+  const unsigned highest = Digit::kBins - 1 - threadIdx.x / 32 * (kRows * 32) - lane();
+  std::uint64_t counts[kRows], sum = 0;
+#pragma unroll
+  for (unsigned r = 0; r < kRows; ++r) {
+    sum += counts[r] = __ldcg(&totals[highest - 32 * r]);
+    totals[highest - 32 * r] = 0;
+  }
+  std::uint64_t before = __shfl_sync(kAllLanes, sum_before(sum).before, 0);
+#pragma unroll
+  for (unsigned r = 0; r < kRows; ++r) {
+    const std::uint64_t up_to = before + sum_up_to_lane(counts[r]);
+    if (up_to - counts[r] < wanted && wanted <= up_to) found(highest - 32 * r, wanted - (up_to - counts[r]));
+    before = __shfl_sync(kAllLanes, up_to, 31);
+  }
+}
+
+}  // namespace tw::cuda

@@ -1,0 +1,182 @@
+// Selection on inputs made against its shortcuts: the sample sees too much or too little, candidates find no room,
+// arrays of a call lie differently. Equal to the reference all the same. And nothing of it waits for the host.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+#include "kernels/base/arena.hpp"
+#include "kernels/base/philox.hpp"
+#include "kernels/cuda/device_buffer.hpp"
+#include "kernels/cuda/error.hpp"
+#include "kernels/cuda/stream.hpp"
+#include "kernels/math/strata.hpp"
+#include "kernels/select.hpp"
+#include "tests/support/inputs.hpp"
+#include "tests/support/thrown.hpp"
+
+namespace tw::test {
+namespace {
+
+constexpr std::size_t kCount = 100001, kSelected = 1000;
+
+struct Selected {
+  std::vector<std::uint32_t> indices = std::vector<std::uint32_t>(kSelected);
+  std::vector<float> values = std::vector<float>(kSelected);
+  std::vector<float> residual = std::vector<float>(kCount);
+  bool operator==(const Selected&) const = default;
+};
+
+// Runs both forms, feedback last; each array begins at its own distance from 16 bytes.
+class CudaSelect : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kSlack = 4;
+
+  Exec exec() { return {.backend = Backend::cuda, .arena = &arena_, .stream = stream_.get()}; }
+  std::span<float> values(std::size_t offset = 0) { return values_.span().subspan(offset, kCount); }
+  std::span<float> residual_in(std::size_t offset = 0) { return in_.span().subspan(offset, kCount); }
+  Feedback feedback(std::size_t in = 0, std::size_t out = 0) {
+    return {residual_in(in), out_.span().subspan(out, kCount)};
+  }
+  SparseBody body() { return {indices_.span(), picked_.span()}; }
+
+  // Zeros for the residual.
+  Selected fetch_pairs() {
+    Selected left;
+    cuda::copy<std::uint32_t>(exec(), indices_.span(), left.indices);
+    cuda::copy<float>(exec(), picked_.span(), left.values);
+    cuda::synchronize(exec());
+    return left;
+  }
+  Selected fetch(std::size_t out = 0) {
+    Selected left = fetch_pairs();
+    cuda::copy<float>(exec(), feedback(0, out).residual_out, left.residual);
+    cuda::synchronize(exec());
+    return left;
+  }
+
+  void expect_reference(const std::vector<float>& x) {
+    const std::vector<float> residual(kCount, 0.25f);
+    Selected expected, plain;
+    select_largest({.backend = Backend::reference}, x, {plain.indices, plain.values});
+    select_largest_feedback({.backend = Backend::reference}, x, {residual, expected.residual},
+                            {expected.indices, expected.values});
+    cuda::copy<float>(exec(), x, values());
+    cuda::copy<float>(exec(), residual, residual_in());
+    select_largest(exec(), values(), body());
+    EXPECT_TRUE(fetch_pairs() == plain);
+    select_largest_feedback(exec(), values(), feedback(), body());
+    EXPECT_TRUE(fetch() == expected);
+  }
+
+ private:
+  cuda::Stream stream_;
+  cuda::DeviceMemory memory_;
+  Arena arena_{memory_};
+  cuda::DeviceBuffer<float> values_{kCount + kSlack}, in_{kCount + kSlack}, out_{kCount + kSlack}, picked_{kSelected};
+  cuda::DeviceBuffer<std::uint32_t> indices_{kSelected};
+};
+
+template <class Value>
+std::vector<float> filled(Value value) {
+  std::vector<float> values(kCount);
+  for (std::size_t i = 0; i < kCount; ++i) values[i] = value(i);
+  return values;
+}
+
+TEST_F(CudaSelect, AscendingAndDescendingMagnitudes) {
+  expect_reference(filled([](std::size_t i) { return static_cast<float>(i); }));
+  expect_reference(filled([](std::size_t i) { return -static_cast<float>(kCount - i); }));
+}
+
+TEST_F(CudaSelect, AllEqual) {
+  expect_reference(filled([](std::size_t i) { return i % 2 == 0 ? 1.5f : -1.5f; }));
+}
+
+// What exceeds the ties is fewer than are selected and more than one block's; ties begin late.
+TEST_F(CudaSelect, TiesFillUpWhatLargerOnesLeave) {
+  expect_reference(filled([](std::size_t i) { return i % 150 == 0 ? 3.0f : i > kCount / 2 ? -0.1f : 0.0f; }));
+}
+
+// 31 lines are large, 992 elements: where the sample sees three of them, fewer than are selected reach its bound.
+TEST_F(CudaSelect, ClusteredMagnitudesFoolTheSample) {
+  constexpr std::size_t kLine = 32, kLarge = 31;
+  for (std::uint32_t variant = 0; variant < 40; ++variant) {
+    const PhiloxWords words{{variant, 1}, {2, 3}};
+    std::vector<float> x = filled([](std::size_t i) { return 1e-6f * static_cast<float>(i * 7919 % 1000); });
+    for (std::size_t j = 0; j < kLarge; ++j) {
+      const std::size_t line = drawn(stratum(j, kLarge, kCount / kLine), words.word(j));
+      for (std::size_t i = 0; i < kLine; ++i) x[line * kLine + i] = static_cast<float>(1000 + 7 * i + j);
+    }
+    expect_reference(x);
+  }
+}
+
+TEST_F(CudaSelect, ArraysAtDifferentDistancesFromSixteenBytes) {
+  const std::vector<float> x = make_input(Family::gaussian, kCount), residual = make_input(Family::heavy, kCount);
+  Selected expected;
+  select_largest_feedback({.backend = Backend::reference}, x, {residual, expected.residual},
+                          {expected.indices, expected.values});
+  for (const auto& [at, in, out] :
+       std::vector<std::array<std::size_t, 3>>{{0, 0, 1}, {0, 1, 0}, {2, 3, 1}, {3, 3, 0}}) {
+    cuda::copy<float>(exec(), x, values(at));
+    cuda::copy<float>(exec(), residual, residual_in(in));
+    select_largest_feedback(exec(), values(at), feedback(in, out), body());
+    EXPECT_TRUE(fetch(out) == expected) << at << in << out;
+  }
+}
+
+// More tiles than blocks of any kernel take at once, on devices of up to 132 multiprocessors.
+TEST(CudaSelectStrides, ReachEveryElement) {
+  constexpr std::size_t kMany = 8'700'001, kSpacing = 1000;
+  cuda::DeviceMemory memory;
+  Arena arena(memory);
+  const Exec exec{.backend = Backend::cuda, .arena = &arena};
+  std::vector<float> x(kMany);
+  std::vector<std::uint32_t> expected, chosen(kMany / kSpacing);
+  for (std::uint32_t i = 1; i < kMany; i += kSpacing) {
+    x[i] = -1.0f - static_cast<float>(i % 7);
+    expected.push_back(i);
+  }
+  expected.resize(chosen.size());
+  const cuda::DeviceBuffer<float> values(kMany), picked(chosen.size());
+  const cuda::DeviceBuffer<std::uint32_t> indices(chosen.size());
+  cuda::copy<float>(exec, x, values.span());
+  select_largest(exec, values.span(), {indices.span(), picked.span()});
+  cuda::copy<std::uint32_t>(exec, indices.span(), chosen);
+  cuda::synchronize(exec);
+  EXPECT_TRUE(chosen == expected);
+}
+
+TEST_F(CudaSelect, NeedsScratchMemory) {
+  EXPECT_NE(message_of<UsageError>([&] {
+              select_largest({.backend = Backend::cuda}, values(), body());
+            }).find("set Exec::arena"),
+            std::string::npos);
+}
+
+// The graph decides anew in each launch: few candidates, then ties that there is no room for.
+TEST_F(CudaSelect, CanBeCapturedInAGraph) {
+  auto* const captured = static_cast<cudaStream_t>(exec().stream);
+  cuda::copy<float>(exec(), std::vector<float>(kCount), values());
+  select_largest(exec(), values(), body());  // the arena has grown
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t step = nullptr;
+  TW_CUDA(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
+  select_largest(exec(), values(), body());
+  TW_CUDA(cudaStreamEndCapture(captured, &graph));
+  TW_CUDA(cudaGraphInstantiate(&step, graph, 0));
+  for (const Family family : {Family::gaussian, Family::ties, Family::heavy}) {
+    const std::vector<float> x = make_input(family, kCount);
+    Selected expected;
+    select_largest({.backend = Backend::reference}, x, {expected.indices, expected.values});
+    cuda::copy<float>(exec(), x, values());
+    TW_CUDA(cudaGraphLaunch(step, captured));
+    EXPECT_TRUE(fetch_pairs() == expected) << name_of(family);
+  }
+  TW_CUDA(cudaGraphExecDestroy(step));
+  TW_CUDA(cudaGraphDestroy(graph));
+}
+
+}  // namespace
+}  // namespace tw::test
