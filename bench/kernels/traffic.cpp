@@ -11,8 +11,9 @@
 namespace tw {
 namespace {
 
-constexpr double kPicked = 0.01;  // pairs an element
-constexpr double kSector = 32;    // bytes: what a lone access costs
+constexpr double kPicked = 0.01;     // pairs an element
+constexpr double kUnit = 4.0 / 256;  // a unit for each block of int8 and signs
+constexpr double kSector = 32;       // bytes: what a lone access costs
 
 /// What must move, term by term: bytes an element.
 struct Floor {
@@ -29,6 +30,9 @@ constexpr Floor kFloors[] = {
     {"inspect", 4, ""},
     {"accumulate", 4 + 4 + 4, ""},
     {"divide", 4 + 4, ""},
+    {"int8/encode", 4 + 1 + kUnit, ""},
+    {"int8/encode_ef", 4 + 4 + 1 + kUnit + 4, ""},
+    {"int8/decode_add", 1 + kUnit + 4 + 4, ""},
     {"identity/encode", 4 + 4, ""},
     {"identity/decode", 4 + 4, ""},
     {"identity/decode_add", 4 + 4 + 4, ""},

@@ -250,8 +250,8 @@ std::vector<TestedOp> ops_of(Backend backend) {
   for (const DType dtype : {DType::f16, DType::bf16}) add_casts(ops, dtype);
   add_plain(ops);
   for (const auto& [suffix, selected] : shares) add_sparse(ops, suffix, selected);
+  for (const std::uint64_t block : {32, 96, 256, 512, 8192}) add_quantize(ops, block);
   if (backend == Backend::cuda) return ops;  // the rest has no CUDA version
-  for (const std::uint64_t block : {32, 256, 8192}) add_quantize(ops, block);
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
   add_dither(ops, {2, 32, Norm::l2, 32});
   add_dither(ops, {4, 512, Norm::max, 0});
