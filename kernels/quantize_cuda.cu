@@ -15,16 +15,19 @@ struct Int8Encoder {
 
   using Norm = LargestMagnitude;
   __device__ BlockScale scale(float largest, unsigned) const { return block_scale(largest, kLevels); }
-  __device__ Quad encode(Staged& staged, unsigned r, std::uint64_t, const Quad& x, BlockScale scale) const {
-    Quad value;
+  template <unsigned rows>
+  __device__ void encode(Staged& staged, std::uint64_t, Quads<rows>& x, BlockScale scale) const {
+#pragma unroll
+    for (unsigned r = 0; r < rows; ++r) staged.words[r * 32 + lane()] = encode(x[r], scale);
+  }
+  __device__ std::uint32_t encode(Quad& x, BlockScale scale) const {
     std::uint32_t word = 0;
     for (unsigned k = 0; k < 4; ++k) {
-      const float level = scale.inverse == 0.0f ? 0.0f : nearest_level(x[k], scale.inverse, kLevels);
+      const float level = nearest_level(x[k], scale.inverse, kLevels);
       word |= (static_cast<std::uint32_t>(static_cast<std::int32_t>(level)) & 0xffu) << (8 * k);
-      value[k] = level * scale.unit;
+      x[k] = x[k] - level * scale.unit;
     }
-    staged.words[r * 32 + lane()] = word;
-    return value;
+    return scale.inverse == 0.0f ? 0 : word;
   }
   __device__ void* to(std::uint64_t first) const { return codes + first; }
   __device__ unsigned bytes(unsigned count) const { return count; }

@@ -1,12 +1,12 @@
 // Ops on blocks that share a unit: a warp encodes a block at a time, and decodes a tile of 512 elements at a time.
 //
-// An encoder is the arithmetic of a row (kernels/cuda/quads.hpp):
+// An encoder is the arithmetic of a chunk of rows (kernels/cuda/quads.hpp):
 //
-//   Norm                                      add(Quad), total(): LargestMagnitude or LaneSums
-//   Scale scale(total, count)                 of the block; has a member `unit`
-//   Quad encode(staged, r, first, x, scale)   puts the codes of row r, elements first.. of the run, among the staged
-//                                             bytes of the chunk; gives the values that they decode to
-//   to(first), bytes(count)                   where the bytes of elements first.. go, and how many they are
+//   Norm                              add(Quad), total(): LargestMagnitude or LaneSums (kernels/cuda/norms.hpp)
+//   scale(total, count)               of the block; has a member `unit`
+//   encode(staged, first, x, scale)   puts the codes of x, elements first.. of the run, among the staged bytes, and
+//                                     leaves in x what was lost: x - value
+//   to(first), bytes(count)           where the bytes of elements first.. go, and how many they are
 //
 // A decoder is from(first), bytes(count), and Quad decode(staged, r, factor).
 #pragma once
@@ -86,11 +86,7 @@ __global__ void __launch_bounds__(kThreads)
     if (lane() == 0) units[b] = scale.unit;
     for (;; at -= kChunk) {
       const unsigned left = min(count - at, kChunk);
-#pragma unroll
-      for (unsigned r = 0; r < rows; ++r) {
-        const Quad value = encoder.encode(staged, r, begin + at + r * kRow, x[r], scale);
-        for (unsigned k = 0; k < 4; ++k) x[r][k] = x[r][k] - value[k];
-      }
+      encoder.encode(staged, begin + at, x, scale);
       if constexpr (feedback) x.store(in.residual_out + begin + at, left, in.aligned_out);
       staged.store(encoder.to(begin + at), encoder.bytes(left));
       if (at == 0) break;

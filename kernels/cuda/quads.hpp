@@ -58,16 +58,18 @@ inline bool on_16_bytes(const void* address) { return reinterpret_cast<std::uint
 struct alignas(16) Staged {
   std::uint32_t words[kRow];
 
-  /// The first `bytes` from `from` on, which is on 16 bytes. By all lanes.
+  /// The first `bytes` from `from` on, which is on 16 bytes, and zeros. By all lanes.
   __device__ void load(const void* from, std::uint64_t bytes) {
-    __syncwarp();  // the last reads of what was here
     const unsigned at = 16 * lane();
-    const auto* source = static_cast<const std::uint8_t*>(from);
-    if (at + 16 <= bytes)
-      *reinterpret_cast<uint4*>(&words[at / 4]) = *reinterpret_cast<const uint4*>(source + at);
-    else
-      for (unsigned i = 0; i < 16; ++i)
-        reinterpret_cast<std::uint8_t*>(words)[at + i] = at + i < bytes ? source[at + i] : std::uint8_t{0};
+    const auto* source = static_cast<const std::uint8_t*>(from) + at;
+    alignas(16) std::uint32_t own[4] = {};
+    if (at + 16 <= bytes) {
+      *reinterpret_cast<uint4*>(own) = *reinterpret_cast<const uint4*>(source);
+    } else if (at < bytes) {
+      for (unsigned i = 0; i < 16; ++i) own[i / 4] |= (at + i < bytes ? source[i] : 0u) << (8 * (i % 4));
+    }
+    __syncwarp();  // the last reads of what was here
+    *reinterpret_cast<uint4*>(&words[at / 4]) = {own[0], own[1], own[2], own[3]};
     __syncwarp();
   }
 

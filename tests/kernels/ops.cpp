@@ -251,12 +251,12 @@ std::vector<TestedOp> ops_of(Backend backend) {
   add_plain(ops);
   for (const auto& [suffix, selected] : shares) add_sparse(ops, suffix, selected);
   for (const std::uint64_t block : {32, 96, 256, 512, 8192}) add_quantize(ops, block);
-  if (backend == Backend::cuda) return ops;  // the rest has no CUDA version
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
   add_dither(ops, {2, 32, Norm::l2, 32});
   add_dither(ops, {4, 512, Norm::max, 0});
   add_dither(ops, {5, 4096, Norm::l2, (std::uint64_t{1} << 34) - 96});  // the counter's carry falls into the run
   add_dither(ops, {8, 64, Norm::max, 1024});
+  if (backend == Backend::cuda) return ops;  // the rest has no CUDA version
   for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
   return ops;
