@@ -59,9 +59,10 @@ __device__ Quads<rows> load_chunk(const BlockInput& in, std::uint64_t first, std
 
 /// Threads: a warp takes blocks in grid strides, in chunks of `rows` rows, four neighbours a lane. Its norm first, then
 /// the codes from the last chunk, which is still in registers, to the first: a block of one chunk is read once, others
-/// a second time, from L1 or L2. Shared memory: 512 bytes a warp, where codes become 16-byte stores. Bytes: 4 read an
-/// element (with feedback 8, and 4 written), its code and 4 a block written. Deterministic: one warp a block, and sums
-/// by kernels/math/lanes.hpp.
+/// a second time, from L1 or L2. A block is never shared by
+/// warps: few large ones leave most of a device idle. Shared memory: 512 bytes a warp, where codes become 16-byte
+/// stores. Bytes: 4 read an element (with feedback 8, and 4 written), its code and 4 a block written. Deterministic:
+/// one warp a block, and sums by kernels/math/lanes.hpp.
 template <bool feedback, unsigned rows, class Encoder>
 __global__ void __launch_bounds__(kThreads)
     encode_kernel(const Encoder encoder, const BlockInput in, const BlockCut cut, float* units, std::uint32_t* status) {
