@@ -56,10 +56,17 @@ EncodeDithered encode_dithered;
 EncodeDitheredFeedback encode_dithered_feedback;
 DecodeDithered decode_dithered;
 }  // namespace simd
+namespace cuda {
+EncodeDithered encode_dithered;
+EncodeDitheredFeedback encode_dithered_feedback;
+DecodeDithered decode_dithered;
+}  // namespace cuda
 
-inline constexpr Kernel<EncodeDithered> encode_dithered{reference::encode_dithered, simd::encode_dithered};
-inline constexpr Kernel<EncodeDitheredFeedback> encode_dithered_feedback{reference::encode_dithered_feedback,
-                                                                         simd::encode_dithered_feedback};
-inline constexpr Kernel<DecodeDithered> decode_dithered{reference::decode_dithered, simd::decode_dithered};
+inline constexpr Kernel<EncodeDithered> encode_dithered{reference::encode_dithered, simd::encode_dithered,
+                                                        cuda::encode_dithered};
+inline constexpr Kernel<EncodeDitheredFeedback> encode_dithered_feedback{
+    reference::encode_dithered_feedback, simd::encode_dithered_feedback, cuda::encode_dithered_feedback};
+inline constexpr Kernel<DecodeDithered> decode_dithered{reference::decode_dithered, simd::decode_dithered,
+                                                        cuda::decode_dithered};
 
 }  // namespace tw

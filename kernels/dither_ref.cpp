@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "kernels/math/lanes.hpp"
-#include "kernels/math/scale.hpp"
+#include "kernels/math/levels.hpp"
 #include "kernels/reference.hpp"
 
 namespace tw::reference {
@@ -16,14 +16,6 @@ float norm_of(std::span<const float> x, Norm norm) {
   LaneSum<double> squares;
   for (std::size_t i = 0; i < x.size(); ++i) squares.add(i, static_cast<double>(x[i]) * static_cast<double>(x[i]));
   return static_cast<float>(std::sqrt(squares.total()));  // IEEE: correctly rounded everywhere
-}
-
-std::int32_t code_of(float x, float inverse, std::int32_t levels, std::uint32_t word) {
-  const float scaled = magnitude(x) * inverse;
-  const auto floor = static_cast<std::int32_t>(scaled);
-  const float chance = static_cast<float>(word >> 8) * 0x1p-24f;
-  const std::int32_t level = std::min(floor + (chance < scaled - static_cast<float>(floor) ? 1 : 0), levels);
-  return is_negative(x) ? -level : level;
 }
 
 // Sets bit `i` of each plane of a group of 32.
@@ -52,7 +44,7 @@ void encode_dithered(const Exec& exec, std::span<const float> values, Norm norm,
     for (std::uint64_t i = begin; i < end; ++i) {
       if (i % 4 == 0) words = noise.words.quad((noise.first + i) / 4);
       put(body.words.subspan(i / 32 * body.bits, body.bits), i % 32,
-          code_of(values[i], scale.inverse, levels, words[i % 4]));
+          dithered_level(values[i], scale.inverse, levels, words[i % 4]));
     }
   });
 }

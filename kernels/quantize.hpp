@@ -41,10 +41,16 @@ QuantizeInt8 quantize_int8;
 QuantizeInt8Feedback quantize_int8_feedback;
 DequantizeInt8 dequantize_int8;
 }  // namespace simd
+namespace cuda {
+QuantizeInt8 quantize_int8;
+QuantizeInt8Feedback quantize_int8_feedback;
+DequantizeInt8 dequantize_int8;
+}  // namespace cuda
 
-inline constexpr Kernel<QuantizeInt8> quantize_int8{reference::quantize_int8, simd::quantize_int8};
-inline constexpr Kernel<QuantizeInt8Feedback> quantize_int8_feedback{reference::quantize_int8_feedback,
-                                                                     simd::quantize_int8_feedback};
-inline constexpr Kernel<DequantizeInt8> dequantize_int8{reference::dequantize_int8, simd::dequantize_int8};
+inline constexpr Kernel<QuantizeInt8> quantize_int8{reference::quantize_int8, simd::quantize_int8, cuda::quantize_int8};
+inline constexpr Kernel<QuantizeInt8Feedback> quantize_int8_feedback{
+    reference::quantize_int8_feedback, simd::quantize_int8_feedback, cuda::quantize_int8_feedback};
+inline constexpr Kernel<DequantizeInt8> dequantize_int8{reference::dequantize_int8, simd::dequantize_int8,
+                                                        cuda::dequantize_int8};
 
 }  // namespace tw

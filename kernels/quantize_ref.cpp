@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "kernels/math/scale.hpp"
+#include "kernels/math/levels.hpp"
 #include "kernels/reference.hpp"
 
 namespace tw::reference {
@@ -12,7 +12,7 @@ namespace {
 constexpr float kLevels = 127.0f;
 
 std::int8_t code_of(float value, float inverse) {
-  return static_cast<std::int8_t>(std::clamp(round_small(value * inverse), -kLevels, kLevels));
+  return static_cast<std::int8_t>(nearest_level(value, inverse, kLevels));
 }
 
 }  // namespace

@@ -41,10 +41,15 @@ EncodeSigns encode_signs;
 EncodeSignsFeedback encode_signs_feedback;
 DecodeSigns decode_signs;
 }  // namespace simd
+namespace cuda {
+EncodeSigns encode_signs;
+EncodeSignsFeedback encode_signs_feedback;
+DecodeSigns decode_signs;
+}  // namespace cuda
 
-inline constexpr Kernel<EncodeSigns> encode_signs{reference::encode_signs, simd::encode_signs};
-inline constexpr Kernel<EncodeSignsFeedback> encode_signs_feedback{reference::encode_signs_feedback,
-                                                                   simd::encode_signs_feedback};
-inline constexpr Kernel<DecodeSigns> decode_signs{reference::decode_signs, simd::decode_signs};
+inline constexpr Kernel<EncodeSigns> encode_signs{reference::encode_signs, simd::encode_signs, cuda::encode_signs};
+inline constexpr Kernel<EncodeSignsFeedback> encode_signs_feedback{
+    reference::encode_signs_feedback, simd::encode_signs_feedback, cuda::encode_signs_feedback};
+inline constexpr Kernel<DecodeSigns> decode_signs{reference::decode_signs, simd::decode_signs, cuda::decode_signs};
 
 }  // namespace tw

@@ -11,8 +11,10 @@
 namespace tw {
 namespace {
 
-constexpr double kPicked = 0.01;  // pairs an element
-constexpr double kSector = 32;    // bytes: what a lone access costs
+constexpr double kPicked = 0.01;     // pairs an element
+constexpr double kUnit = 4.0 / 256;  // a unit for each block of int8 and signs
+constexpr double kDitherUnit = 4.0 / 512;
+constexpr double kSector = 32;  // bytes: what a lone access costs
 
 /// What must move, term by term: bytes an element.
 struct Floor {
@@ -26,6 +28,7 @@ constexpr std::string_view kCandidates =
     "a sample before the one pass (two would be 4 more) and few candidates behind it; threads share what steers them";
 constexpr std::string_view kEqual = "as topk/encode; counts of equal digits are one access on sm_90 and counted as 32";
 constexpr std::string_view kSomewhere = "only pairs are read; where a stretch's pairs begin is anywhere";
+constexpr std::string_view kPhilox = "ten rounds of Philox for four elements are 30 of its instructions";
 
 // Terms in the order: what is read, what is written.
 constexpr Floor kFloors[] = {
@@ -33,6 +36,16 @@ constexpr Floor kFloors[] = {
     {"accumulate", 4 + 4 + 4, ""},
     {"divide", 4 + 4, ""},
     {"average", 4 + 4 + 4 + 4, ""},
+    {"int8/encode", 4 + 1 + kUnit, ""},
+    {"int8/encode_ef", 4 + 4 + 1 + kUnit + 4, ""},
+    {"int8/decode_add", 1 + kUnit + 4 + 4, ""},
+    {"onebit/encode", 4 + 1.0 / 8 + kUnit, ""},
+    {"onebit/encode_ef", 4 + 4 + 1.0 / 8 + kUnit + 4, ""},
+    {"onebit/decode_add", 1.0 / 8 + kUnit + 4 + 4, ""},
+    {"qsgd/encode", 4 + 4.0 / 8 + kDitherUnit, kPhilox},
+    {"qsgd_l2/encode", 4 + 4.0 / 8 + kDitherUnit, kPhilox},
+    {"qsgd/encode_ef", 4 + 4 + 4.0 / 8 + kDitherUnit + 4, kPhilox},
+    {"qsgd/decode_add", 4.0 / 8 + kDitherUnit + 4 + 4, ""},
     {"identity/encode", 4 + 4, ""},
     {"identity/decode", 4 + 4, ""},
     {"identity/decode_add", 4 + 4 + 4, ""},

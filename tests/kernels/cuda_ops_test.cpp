@@ -5,7 +5,9 @@
 #include "kernels/base/arena.hpp"
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/stream.hpp"
+#include "kernels/quantize.hpp"
 #include "tests/kernels/ops.hpp"
+#include "tests/kernels/stage.hpp"
 
 namespace tw::test {
 namespace {
@@ -24,8 +26,31 @@ TEST_P(CudaOpTest, GivesTheReferencesBytes) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, CudaOpTest, ::testing::ValuesIn(ops_of(Backend::cuda)),
+INSTANTIATE_TEST_SUITE_P(Every, CudaOpTest, ::testing::ValuesIn(ops_under_test()),
                          [](const auto& param) { return param.param.name; });
+
+Outcome quantized_with_residual_at(Exec on, std::size_t offset) {
+  constexpr std::uint64_t kCount = 1000, kBlock = 256;
+  const std::vector<float> x = make_input(Family::gaussian, kCount, DType::f32, 0);
+  const Operands operands{kCount, 0, x, x};
+  Stage stage(on, operands);
+  // The residuals are views into longer arrays.
+  const auto in = stage.array<float>(kCount + 4).subspan(offset, kCount);
+  const auto out = stage.array<float>(kCount + 4).subspan(4 - offset, kCount);
+  quantize_int8_feedback(stage.exec(), stage.values(), {in, out},
+                         {kBlock, stage.array<float>(4), stage.array<std::int8_t>(kCount)});
+  return stage.take({});
+}
+
+TEST(CudaBlocks, MayHaveArraysThatAreMisalignedEachInItsWay) {
+  const cuda::Stream stream;
+  const Exec exec{.backend = Backend::cuda, .stream = stream.get()};
+  for (const std::size_t offset : {0, 1, 2, 3, 4})
+    EXPECT_EQ(difference(quantized_with_residual_at({.backend = Backend::reference}, offset),
+                         quantized_with_residual_at(exec, offset)),
+              "")
+        << offset;
+}
 
 }  // namespace
 }  // namespace tw::test

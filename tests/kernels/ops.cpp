@@ -243,7 +243,7 @@ void for_all_operands(const std::function<void(const Operands&, const std::strin
               detail::concat(name_of(family), ", ", count, " elements, offset ", offset));
 }
 
-std::vector<TestedOp> ops_of(Backend backend) {
+std::vector<TestedOp> ops_under_test() {
   const std::pair<std::string, Selected> shares[] = {
       {"_none", [](std::uint64_t) { return std::uint64_t{0}; }},
       {"_one", [](std::uint64_t count) { return std::min<std::uint64_t>(count, 1); }},
@@ -256,8 +256,7 @@ std::vector<TestedOp> ops_of(Backend backend) {
   for (const auto& [suffix, selected] : shares) add_sparse(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
-  if (backend == Backend::cuda) return ops;  // the rest has no CUDA version
-  for (const std::uint64_t block : {32, 256, 8192}) add_quantize(ops, block);
+  for (const std::uint64_t block : {32, 96, 256, 512, 8192}) add_quantize(ops, block);
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
   add_dither(ops, {2, 32, Norm::l2, 32});
   add_dither(ops, {4, 512, Norm::max, 0});

@@ -38,8 +38,8 @@ struct TestedOp {
 /// For failures.
 inline void PrintTo(const TestedOp& op, std::ostream* out) { *out << op.name; }
 
-/// All that have a version for it.
-std::vector<TestedOp> ops_of(Backend backend);
+/// Every op, with settings worth testing.
+std::vector<TestedOp> ops_under_test();
 
 /// Calls visit(operands, what they are) for all sizes under test, families of inputs, and arrays that are misaligned.
 void for_all_operands(const std::function<void(const Operands&, const std::string& what)>& visit);

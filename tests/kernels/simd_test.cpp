@@ -37,7 +37,7 @@ TEST_P(SimdOpTest, GivesTheReferencesBytes) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, SimdOpTest, ::testing::ValuesIn(ops_of(Backend::simd)),
+INSTANTIATE_TEST_SUITE_P(Every, SimdOpTest, ::testing::ValuesIn(ops_under_test()),
                          [](const auto& param) { return param.param.name; });
 
 }  // namespace

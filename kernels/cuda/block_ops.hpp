@@ -1,0 +1,154 @@
+// Ops on blocks that share a unit: a warp encodes a block at a time, and decodes a tile of 512 elements at a time.
+//
+// An encoder is the arithmetic of a chunk of rows (kernels/cuda/rows.hpp):
+//
+//   Norm                              add(Quad), total(): LargestMagnitude or LaneSums (kernels/cuda/norms.hpp)
+//   scale(total, count)               of the block; has a member `unit`
+//   encode(staged, first, x, scale)   puts the codes of x, elements first.. of the run, among the staged bytes, and
+//                                     leaves in x what was lost: x - value
+//   to(first), bytes(count)           where the bytes of elements first.. go, and how many they are
+//
+// A decoder is from(first), bytes(count), and Quad decode(staged, r, factor).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/base/operands.hpp"
+#include "kernels/cuda/findings.hpp"
+#include "kernels/cuda/launch.hpp"
+#include "kernels/cuda/rows.hpp"
+
+namespace tw::cuda {
+
+/// What is encoded: values, or values + residual_in.
+struct BlockInput {
+  const float* values;
+  const float* residual_in = nullptr;
+  float* residual_out = nullptr;
+  bool aligned = false;      ///< both inputs, to 16 bytes
+  bool aligned_out = false;  ///< the new residual
+
+  static BlockInput of(std::span<const float> values) {
+    return {values.data(), nullptr, nullptr, on_16_bytes(values.data())};
+  }
+  static BlockInput of(std::span<const float> values, Feedback feedback) {
+    const float *x = values.data(), *in = feedback.residual_in.data();
+    float* out = feedback.residual_out.data();
+    return {x, in, out, on_16_bytes(x) && on_16_bytes(in), on_16_bytes(out)};
+  }
+};
+
+struct BlockCut {
+  std::uint64_t count;  ///< elements of the run
+  std::uint64_t block;  ///< of them a block, the last of which may be short
+};
+
+template <bool feedback, unsigned rows>
+__device__ Rows<rows> load_chunk(const BlockInput& in, std::uint64_t first, std::uint64_t count) {
+  Rows<rows> x;
+  x.load(in.values + first, count, in.aligned);
+  if constexpr (feedback) {
+    Rows<rows> residual;
+    residual.load(in.residual_in + first, count, in.aligned);
+    for (unsigned r = 0; r < rows; ++r)
+      for (unsigned k = 0; k < 4; ++k) x[r][k] = x[r][k] + residual[r][k];
+  }
+  return x;
+}
+
+/// Threads: a warp takes blocks in grid strides, in chunks of `rows` rows, four neighbours a lane. Its norm first, then
+/// the codes from the last chunk, which is still in registers, to the first: a block of one chunk is read once, others
+/// a second time, from L1 or L2. A block is never shared by
+/// warps: few large ones leave most of a device idle. Shared memory: 512 bytes a warp, where codes become 16-byte
+/// stores. Bytes: 4 read an element (with feedback 8, and 4 written), its code and 4 a block written. Deterministic:
+/// one warp a block, and sums by kernels/math/lanes.hpp.
+template <bool feedback, unsigned rows, class Encoder>
+__global__ void __launch_bounds__(kThreads)
+    encode_kernel(const Encoder encoder, const BlockInput in, const BlockCut cut, float* units, std::uint32_t* status) {
+  __shared__ Staged staging[kWarps];
+  Staged& staged = staging[threadIdx.x / 32];
+  constexpr unsigned kChunk = Rows<rows>::kElements;
+  Findings findings;
+  const std::uint64_t warps = std::uint64_t{gridDim.x} * kWarps;
+  std::uint64_t b = (std::uint64_t{blockIdx.x} * kThreads + threadIdx.x) / 32;
+  for (std::uint64_t begin = b * cut.block; begin < cut.count; b += warps, begin += warps * cut.block) {
+    const auto count = static_cast<unsigned>(min(cut.block, cut.count - begin));
+    typename Encoder::Norm norm;
+    Rows<rows> x;
+    unsigned at = 0;
+    for (;; at += kChunk) {
+      x = load_chunk<feedback, rows>(in, begin + at, count - at);
+      for (unsigned r = 0; r < rows; ++r) norm.add(x[r]);
+      if (count - at <= kChunk) break;
+    }
+    const auto scale = encoder.scale(norm.total(), count);
+    findings.look(scale.unit);
+    if (lane() == 0) units[b] = scale.unit;
+    for (;; at -= kChunk) {
+      const unsigned left = min(count - at, kChunk);
+      encoder.encode(staged, begin + at, x, scale);
+      if constexpr (feedback) x.store(in.residual_out + begin + at, left, in.aligned_out);
+      staged.store(encoder.to(begin + at), encoder.bytes(left));
+      if (at == 0) break;
+      x = load_chunk<feedback, rows>(in, begin + at - kChunk, kChunk);
+    }
+  }
+  findings.report(status);
+}
+
+/// Enqueues it. Blocks of up to 512 elements stay in registers.
+template <class Encoder>
+void encode_blocks(const Exec& exec, const Encoder& encoder, const BlockInput& in, BlockCut cut, float* units) {
+  const std::uint64_t blocks = (cut.count + cut.block - 1) / cut.block, items = (blocks + kWarps - 1) / kWarps;
+  const auto with = [&](auto kernel) { launch(exec, kernel, items, encoder, in, cut, units, exec.status); };
+  if (in.residual_in == nullptr)
+    cut.block <= 256 ? with(encode_kernel<false, 2, Encoder>) : with(encode_kernel<false, 4, Encoder>);
+  else
+    cut.block <= 256 ? with(encode_kernel<true, 2, Encoder>) : with(encode_kernel<true, 4, Encoder>);
+}
+
+/// units[i / block] of element i, without a division: exact where i * block < 2^64.
+struct UnitsByElement {
+  const float* units;
+  std::uint64_t inverse;  ///< 2^64 / block, upwards
+
+  UnitsByElement(const float* of, std::uint64_t block) : units(of), inverse(~std::uint64_t{0} / block + 1) {}
+  __device__ float operator[](std::uint64_t element) const { return units[__umul64hi(element, inverse)]; }
+};
+
+/// Threads: a warp takes tiles of 512 elements in grid strides, four neighbours of each row a lane; half its lanes load
+/// the units of the 16 groups of 32. Shared memory: 512 bytes a warp, where 16-byte loads become codes. Bytes: 4
+/// written an element (adding: 4 read too), its code and 4 a block read. Deterministic: elements do not meet.
+template <class Decoder>
+__global__ void __launch_bounds__(kThreads)
+    decode_kernel(const Decoder decoder, const UnitsByElement units, const Blend how, float* out, std::uint64_t count,
+                  bool aligned) {
+  __shared__ Staged staging[kWarps];
+  Staged& staged = staging[threadIdx.x / 32];
+  using Tile = Rows<4>;
+  const std::uint64_t stride = std::uint64_t{gridDim.x} * kWarps * Tile::kElements;
+  std::uint64_t first = (std::uint64_t{blockIdx.x} * kWarps + threadIdx.x / 32) * Tile::kElements;
+  for (; first < count; first += stride) {
+    const auto left = static_cast<unsigned>(min(count - first, std::uint64_t{Tile::kElements}));
+    Tile x{};
+    if (how.combine == Combine::add) x.load(out + first, left, aligned);
+    const float factor = 32 * lane() < left ? how.scale * units[first + 32 * lane()] : 0.0f;
+    staged.load(decoder.from(first), decoder.bytes(left));
+#pragma unroll
+    for (unsigned r = 0; r < 4; ++r) {
+      const Quad value = decoder.decode(staged, r, __shfl_sync(kAllLanes, factor, 4 * r + lane() / 8));
+      for (unsigned k = 0; k < 4; ++k) x[r][k] = how.combine == Combine::add ? x[r][k] + value[k] : value[k];
+    }
+    x.store(out + first, left, aligned);
+  }
+}
+
+template <class Decoder>
+void decode_blocks(const Exec& exec, const Decoder& decoder, UnitsByElement units, Blend how, std::span<float> out) {
+  constexpr std::uint64_t kElements = kWarps * Rows<4>::kElements;
+  const std::uint64_t items = (out.size() + kElements - 1) / kElements;
+  launch(exec, decode_kernel<Decoder>, items, decoder, units, how, out.data(), out.size(), on_16_bytes(out.data()));
+}
+
+}  // namespace tw::cuda
