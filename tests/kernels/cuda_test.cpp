@@ -82,6 +82,19 @@ TEST(Cuda, GridStridesReachEveryElement) {
   EXPECT_TRUE(on_host<float>(sum.span()) == expected);
 }
 
+// The same where the arrays are never on 16 bytes together.
+TEST(Cuda, GridStridesReachEverySingleElement) {
+  constexpr std::size_t kCount = 1'200'000;
+  std::vector<float> host(kCount + 1, 0.5f), addend(kCount);
+  for (std::size_t i = 0; i < kCount; ++i) addend[i] = static_cast<float>(i % 1000);
+  const cuda::DeviceBuffer<float> sum(kCount + 1), more(kCount);
+  cuda::copy<float>(kDevice, host, sum.span());
+  cuda::copy<float>(kDevice, addend, more.span());
+  accumulate(kDevice, more.span(), sum.span().subspan(1));
+  for (std::size_t i = 0; i < kCount; ++i) host[i + 1] += addend[i];
+  EXPECT_TRUE(on_host<float>(sum.span()) == host);
+}
+
 // What a graph can hold neither allocates nor waits, here and in every later step.
 TEST(Cuda, OpsCanBeCapturedInAGraph) {
   constexpr std::size_t kCount = 10000;
