@@ -12,7 +12,7 @@ namespace {
 
 // Few at a time, so that what is sent and received is still in the cache when it is used, and no rank runs ahead.
 constexpr std::size_t kBegunAhead = 8;  // chunks that are begun here and whose means are not back
-constexpr std::size_t kAwaited = 2;  // sums, and means, of each owner
+constexpr std::size_t kAwaited = 2;     // sums, and means, of each owner
 
 // The chunks of one owner on their way round the ring, as this rank sees them: one after another, in order.
 struct Lane {

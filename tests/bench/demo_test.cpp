@@ -11,9 +11,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "tests/trainer/support.hpp"
 #include "tools/files.hpp"
 #include "tools/process.hpp"
-#include "tests/trainer/support.hpp"
 
 namespace tw {
 namespace {

@@ -6,8 +6,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "tools/files.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/files.hpp"
 
 namespace tw {
 namespace {

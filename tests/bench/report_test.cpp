@@ -8,13 +8,13 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "tools/files.hpp"
-#include "tools/process.hpp"
 #include "bench/report/page.hpp"
 #include "bench/report/plots.hpp"
 #include "bench/report/svg.hpp"
 #include "bench/report/verdict.hpp"
 #include "kernels/base/check.hpp"
+#include "tools/files.hpp"
+#include "tools/process.hpp"
 
 namespace tw::report {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/trainer/support.hpp"
 #include "tools/files.hpp"
 #include "tools/process.hpp"
-#include "tests/trainer/support.hpp"
 
 namespace tw::trainer {
 namespace {
