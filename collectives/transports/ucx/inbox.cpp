@@ -9,6 +9,8 @@
 namespace tw::ucx {
 namespace {
 
+// Of a peer's messages that nobody has asked for yet: UCX cannot be told to stop reading, so a rank that runs ahead of
+// the others needs room.
 constexpr std::size_t kKeptBytes = std::size_t{4} << 30;
 
 }  // namespace
