@@ -21,12 +21,16 @@ namespace tw {
 /// Names a message between two ranks. Who builds tags: collectives/tag.hpp.
 enum class Tag : std::uint64_t {};
 
+/// Where a message lies. Device memory is that of the Exec's device.
+enum class Space : std::uint8_t { host, device };
+
 /// One send or receive. `bytes` belongs to the library and stays valid until the request is done or destroyed.
 struct Op {
   enum class Kind : std::uint8_t { send, receive } kind;
   std::uint32_t peer;
   Tag tag;
   std::span<std::byte> bytes;  ///< send: the message; receive: room for the largest acceptable message
+  Space space = Space::host;   ///< device: only where the transport's Caps say device_memory
 };
 
 /// What a transport can do; algorithms and frames choose by these.
