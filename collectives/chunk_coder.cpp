@@ -76,7 +76,7 @@ OwnFrame ChunkCoder::encode_frame(const Chunk& chunk, std::span<const Input> inp
   Scratch scratch(group_);
   const std::size_t bytes = chunk.layout.max_frame_bytes();
   OwnFrame frame;
-  if (group_.device == nullptr) {
+  if (!group_.codes_on_device()) {
     frame.buffer = group_.frame_buffer(bytes);
     const auto body_bytes = encode(chunk, inputs, hop, frame.buffer.bytes(), scratch);
     const Checksum checksum = use == Use::sent ? group_.checksum : Checksum::none;
@@ -142,7 +142,7 @@ ChunkCoder::Bodies ChunkCoder::open(const Chunk& chunk, const FrameId& id, std::
 }
 
 ChunkCoder::Bodies ChunkCoder::bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const {
-  if (group_.device == nullptr) return open(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes(), scratch);
+  if (!group_.codes_on_device()) return open(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes(), scratch);
   const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
   for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame.encoded.bytes(), i);
   return bodies;
@@ -150,7 +150,7 @@ ChunkCoder::Bodies ChunkCoder::bodies_of(const Chunk& chunk, OwnFrame& frame, Ho
 
 // Bodies of a message where codecs work. They keep their places in the frame, and so their alignment.
 ChunkCoder::Bodies ChunkCoder::brought_in(Bodies bodies, const Message& message, Scratch& scratch) const {
-  if (group_.device == nullptr) return bodies;
+  if (!group_.codes_on_device()) return bodies;
   const auto from = message.received();
   constexpr std::size_t kLead = BufferPool::kAlignment - kFrameHeaderBytes % BufferPool::kAlignment;
   const auto to = scratch.coding.take<std::byte>(kLead + from.size()).subspan(kLead);

@@ -8,30 +8,22 @@ Group::Group(Transport& moves, const Exec& place)
       status_(allocate_block(memory_of(place.backend == Backend::cuda ? Residence::pinned : Residence::host),
                              2 * sizeof(std::uint32_t))) {
   status(Hop::worker) = status(Hop::owner) = 0;
-  work_on(place);
-}
-
-Group::~Group() {
-  try {
-    if (device) synchronize(exec);
-  } catch (...) {  // a failed device reads nothing any more
-  }
-}
-
-void Group::work_on(const Exec& place) {
-  device.reset();
-  exec = {.backend = place.backend, .workers = place.workers, .arena = &arena, .device = place.device};
+  exec = {.backend = place.backend, .workers = place.workers, .arena = &arena};
   if (place.backend == Backend::cuda) {
     device = std::make_unique<DeviceSide>(place.device, [this] { transport.wake(); });
-    exec.arena = &device->arena;
-    exec.stream = device->stream.get();
+    exec = device->exec;
   }
+  state = State(exec);
+}
+
+void Group::code_on_host() {
+  exec = {.workers = exec.workers, .arena = &arena};
   state = State(exec);
 }
 
 void Group::retire(Buffer buffer) {
   while (!retired_.empty() && reached(retired_.front().first)) retired_.pop_front();
-  if (device) retired_.emplace_back(mark(), std::move(buffer));
+  if (codes_on_device()) retired_.emplace_back(device->timeline.upcoming(), std::move(buffer));
 }
 
 Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {

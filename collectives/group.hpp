@@ -52,21 +52,21 @@ struct DeviceSide {
       : stream(device),
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
-        timeline({.backend = Backend::cuda, .device = device, .stream = stream.get()}, std::move(wake)) {}
+        exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get()},
+        timeline(exec, std::move(wake)) {}
 
   cuda::Stream stream;
   Arena arena;
   BufferPool buffers;
+  Exec exec;
   cuda::Timeline timeline;
 };
 
 /// Frames lie in host memory, for the transport; sums, residuals and what codecs take and give, where `exec` works.
-/// Work on a device is only enqueued: `mark` and `reached` tell when it is done.
+/// Work on a device is only enqueued, on its stream: `mark` and `reached` tell when it is done.
 struct Group {
   /// `place` says where gradients lie. Frames are pinned where that is a device.
   Group(Transport& moves, const Exec& place);
-  /// Waits for the device: it may still read what goes.
-  ~Group();
 
   Transport& transport;
   Exec exec;  ///< with the arenas and status words below
@@ -77,12 +77,13 @@ struct Group {
   Checksum checksum = Checksum::crc32c;
   Arena arena;  ///< the host's
   BufferPool buffers;
-  std::unique_ptr<DeviceSide> device;  ///< null where codecs work on the host
+  std::unique_ptr<DeviceSide> device;  ///< null where gradients lie on the host
   State state;
   Counters counters;
 
-  /// Codes on `place`, before anything is prepared or declared.
-  void work_on(const Exec& place);
+  /// Codes on the host although gradients lie on a device, before anything is prepared or declared.
+  void code_on_host();
+  bool codes_on_device() const { return exec.backend == Backend::cuda; }
 
   /// StatusBits found while encoding this rank's gradients, and, apart, while encoding means: only the first is known
   /// before the vote. On a device they are there once what finds them is done.
@@ -95,15 +96,19 @@ struct Group {
   Buffer frame_buffer(std::size_t bytes) { return buffers.take(bytes, kFrameHeaderBytes); }
   /// Where codecs work: the first `lead` bytes precede a multiple of 64.
   Buffer coding_buffer(std::size_t bytes, std::size_t lead = 0) {
-    return (device ? device->buffers : buffers).take(bytes, lead);
+    return (codes_on_device() ? device->buffers : buffers).take(bytes, lead);
   }
 
   /// A place behind everything enqueued so far; on the host, where nothing is, reached at once.
   using Mark = cuda::Timeline::Mark;
-  Mark mark() { return device ? device->timeline.mark() : 0; }
-  bool reached(Mark mark) { return device == nullptr || device->timeline.reached(mark); }
-  /// Keeps a host buffer until what was enqueued so far has read it.
+  Mark mark() { return codes_on_device() ? device->timeline.mark() : 0; }
+  bool reached(Mark mark) { return mark == 0 || device->timeline.reached(mark); }
+  /// Keeps a host buffer until what was enqueued so far has read it, as a later mark will tell.
   void retire(Buffer buffer);
+  /// Waits for the device, which may still read buffers and wake the transport: before either goes.
+  void settle() noexcept {
+    if (device) device->timeline.settle();
+  }
 
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
   Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);

@@ -58,7 +58,7 @@ void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std
 /// The same for elements; equal lengths.
 template <class T>
 void copy(const Exec& exec, std::span<const T> from, std::span<T> to) {
-  copy_bytes(exec, std::as_bytes(from), std::as_writable_bytes(to));
+  cuda::copy_bytes(exec, std::as_bytes(from), std::as_writable_bytes(to));
 }
 
 /// Enqueues zeroing of device memory.

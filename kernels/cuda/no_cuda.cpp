@@ -35,6 +35,7 @@ Timeline::Timeline(const Exec& exec, std::function<void()>) : exec_(exec) { fail
 Timeline::~Timeline() = default;
 Timeline::Mark Timeline::mark() { fail(); }
 bool Timeline::reached(Mark) { fail(); }
+void Timeline::settle() noexcept {}
 
 void* DeviceMemory::do_allocate(std::size_t, std::size_t) { fail(); }
 void DeviceMemory::do_deallocate(void*, std::size_t, std::size_t) {}

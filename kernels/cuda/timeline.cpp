@@ -43,7 +43,12 @@ void Event::precede(const Exec& exec) const {
 Timeline::Timeline(const Exec& exec, std::function<void()> wake)
     : exec_(exec), calls_(exec.device), wake_(std::move(wake)) {}
 
-Timeline::~Timeline() { cudaStreamSynchronize(static_cast<cudaStream_t>(calls_.get())); }
+Timeline::~Timeline() { settle(); }
+
+void Timeline::settle() noexcept {
+  cudaStreamSynchronize(stream_of(exec_));
+  cudaStreamSynchronize(static_cast<cudaStream_t>(calls_.get()));
+}
 
 Timeline::Mark Timeline::mark() {
   if (free_.empty()) free_.emplace_back(exec_.device);
@@ -60,7 +65,7 @@ Timeline::Mark Timeline::mark() {
 }
 
 bool Timeline::reached(Mark mark) {
-  while (reached_ < mark && under_way_.front().reached()) {
+  while (reached_ < mark && !under_way_.empty() && under_way_.front().reached()) {
     free_.push_back(std::move(under_way_.front()));
     under_way_.pop_front();
     ++reached_;

@@ -47,8 +47,12 @@ class Timeline {
   /// A place behind all that was enqueued so far; `wake` is called when the stream has come there. Marks ascend.
   using Mark = std::uint64_t;
   Mark mark();
-  /// Throws CudaError where something before it failed.
+  /// False for marks to come. Throws CudaError where something before it failed.
   bool reached(Mark mark);
+  /// The next mark that will be made.
+  Mark upcoming() const { return made_ + 1; }
+  /// Blocks until the stream is done and no call is due. Never throws: a device that failed calls nothing more.
+  void settle() noexcept;
 
  private:
   Exec exec_;
