@@ -176,8 +176,8 @@ void for_each_case(std::span<const Family> families, const std::function<void(co
       for (const std::uint64_t count : sizes_under_test())
         for (const Backend backend : kBackends) {
           if (dtype != DType::f32 && count > 4096) continue;
-          SCOPED_TRACE(::testing::Message() << tw::name_of(dtype) << ' ' << name_of(family) << " x " << count
-                                            << ' ' << name_of(backend));
+          SCOPED_TRACE(::testing::Message()
+                       << tw::name_of(dtype) << ' ' << name_of(family) << " x " << count << ' ' << name_of(backend));
           visit({dtype, family, count, backend});
         }
 }
