@@ -1,5 +1,7 @@
 #include "kernels/cuda/device_buffer.hpp"
 
+#include "kernels/base/check.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/error.hpp"
 
@@ -15,6 +17,8 @@ void* DeviceMemory::do_allocate(std::size_t bytes, std::size_t) {
 void DeviceMemory::do_deallocate(void* address, std::size_t, std::size_t) { cudaFree(address); }
 
 void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to) {
+  TW_CHECK(exec.batch == nullptr || !exec.batch->is_open(), UsageError,
+           "a copy would overtake the kernels that this Exec's batch gathers: close it first");
   const CurrentDevice current(exec.device);
   TW_CUDA(
       cudaMemcpyAsync(to.data(), from.data(), from.size(), cudaMemcpyDefault, static_cast<cudaStream_t>(exec.stream)));

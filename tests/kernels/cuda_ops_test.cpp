@@ -39,7 +39,7 @@ Outcome quantized_with_residual_at(Exec on, std::size_t offset) {
   const auto out = stage.array<float>(kCount + 4).subspan(4 - offset, kCount);
   quantize_int8_feedback(stage.exec(), stage.values(), {in, out},
                          {kBlock, stage.array<float>(4), stage.array<std::int8_t>(kCount)});
-  return stage.take({});
+  return stage.outcome();
 }
 
 TEST(CudaBlocks, MayHaveArraysThatAreMisalignedEachInItsWay) {
