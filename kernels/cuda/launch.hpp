@@ -14,6 +14,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -31,7 +32,8 @@ inline constexpr unsigned kWarps = kThreads / 32;
 
 inline constexpr unsigned kBlocksPerMultiprocessor = 16;  ///< at most; twice what can be resident, to even out
 
-inline constexpr std::size_t kTableBytes = 8192;  ///< of parameters; 60 tensors fit, and copying them costs little
+inline constexpr std::size_t kTableBytes =
+    8192;  ///< of kernels in a launch: 60 tensors fit, and copying them costs little
 
 /// The blocks that work on one kernel value, in place of gridDim and blockIdx: in a batch they are part of a launch.
 struct Grid {
@@ -46,37 +48,35 @@ __global__ void __launch_bounds__(kThreads) run_one(const Kernel kernel) {
   kernel(Grid{blockIdx.x, gridDim.x});
 }
 
-/// Kernels of one type side by side: kernel i has blocks begins[i] .. begins[i + 1] - 1 of the launch.
+/// Kernels of one type side by side: kernel i has blocks begins[i] .. begins[i + 1] - 1 of the launch. What is behind
+/// the last one begins nowhere.
 template <class Kernel>
 struct KernelTable {
-  static constexpr std::size_t kMost = kTableBytes / (sizeof(Kernel) + sizeof(unsigned));
+  static constexpr unsigned kMost = kTableBytes / sizeof(Kernel);
+  static constexpr unsigned kLongestStep = std::bit_floor(kMost);
 
-  unsigned count = 0;
-  unsigned begins[kMost + 1] = {};
+  unsigned begins[2 * kLongestStep];
   union {
     Kernel kernels[kMost];
   };
 
-  KernelTable() {}
-  void add(const GatheredRun& run) {
-    std::memcpy(&kernels[count], run.kernel, sizeof(Kernel));
-    begins[count + 1] = begins[count] + run.blocks;
-    ++count;
+  KernelTable() { std::fill(std::begin(begins) + 1, std::end(begins), ~0u), begins[0] = 0; }
+  void add(unsigned at, const GatheredRun& run) {
+    std::memcpy(&kernels[at], run.kernel, sizeof(Kernel));
+    begins[at + 1] = begins[at] + run.blocks;
   }
 };
 
-/// Each block finds its kernel by halving: the same steps for all of its threads, on parameters that lie in constant
-/// memory.
+/// Each block finds its kernel in steps of halving length: the same for all of its threads, in constant memory.
 template <class Kernel>
 __global__ void __launch_bounds__(kThreads) run_table(const __grid_constant__ KernelTable<Kernel> table) {
-  unsigned low = 0, high = table.count;
-  while (high - low > 1) {
-    const unsigned middle = (low + high) / 2;
-    (table.begins[middle] <= blockIdx.x ? low : high) = middle;
-  }
-  const unsigned begin = table.begins[low];
-  const Kernel own = table.kernels[low];
-  own(Grid{blockIdx.x - begin, table.begins[low + 1] - begin});
+  unsigned at = 0;
+#pragma unroll
+  for (unsigned step = table.kLongestStep; step != 0; step /= 2)
+    if (table.begins[at + step] <= blockIdx.x) at += step;
+  const unsigned begin = table.begins[at], end = table.begins[at + 1];
+  const Kernel own = table.kernels[at];  // in registers: what it writes to cannot be itself
+  own(Grid{blockIdx.x - begin, end - begin});
 }
 
 template <class Parameters>
@@ -94,13 +94,13 @@ template <class Kernel>
 void enqueue_gathered(const Exec& exec, std::span<const GatheredRun> runs) {
   while (!runs.empty()) {
     KernelTable<Kernel> table;
-    const auto those = runs.first(std::min(runs.size(), table.kMost));
-    for (const GatheredRun& run : those) table.add(run);
-    if (table.count == 1)
+    const auto count = static_cast<unsigned>(std::min<std::size_t>(runs.size(), table.kMost));
+    for (unsigned i = 0; i < count; ++i) table.add(i, runs[i]);
+    if (count == 1)
       enqueue(exec, run_one<Kernel>, table.begins[1], table.kernels[0]);
     else
-      enqueue(exec, run_table<Kernel>, table.begins[table.count], table);
-    runs = runs.subspan(those.size());
+      enqueue(exec, run_table<Kernel>, table.begins[count], table);
+    runs = runs.subspan(count);
   }
 }
 

@@ -215,6 +215,7 @@ TEST_F(CudaBatchOfSelections, AllocatesNothingMoreOnceItHasGrown) {
     select_all();
     expect_reference();
     if (step == 0) reserved = place_.batch().reserved_bytes(), scratch = place_.arena().reserved_bytes();
+    for (std::size_t i = 0; i < 50; ++i) select_largest(place_.exec(), values(0), body(0));
     EXPECT_EQ(place_.batch().reserved_bytes(), reserved);
     EXPECT_EQ(place_.arena().reserved_bytes(), scratch);
   }
