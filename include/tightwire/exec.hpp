@@ -24,6 +24,8 @@ class LaunchBatch;
 /// only enqueues: it returns at once, allocates and synchronises nothing, and its results are there for whatever is
 /// enqueued on `stream` behind it. Scratch memory may be handed to the next op of the same stream while this one still
 /// uses it. While `batch` is open, ops are enqueued when it is closed.
+/// The first call of an op is an exception: CUDA then loads the code of its kernels, which may allocate and wait. Run a
+/// step before one is timed or captured, or set CUDA_MODULE_LOADING=EAGER.
 struct Exec {
   Backend backend = Backend::simd;
   std::uint32_t workers = 1;        ///< threads an op may use

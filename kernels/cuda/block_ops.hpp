@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/base/check.hpp"
 #include "kernels/base/operands.hpp"
 #include "kernels/cuda/findings.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -42,6 +43,16 @@ struct BlockInput {
 struct BlockCut {
   std::uint64_t count;  ///< elements of the run
   std::uint64_t block;  ///< of them a block, the last of which may be short
+
+  /// The same for kernels: where there is one block, it is as long as the run, so that no product overflows. Throws
+  /// UsageError where blocks are longer than kernels count.
+  BlockCut checked() const {
+    constexpr std::uint64_t kMost = 0xffffffff;
+    const std::uint64_t longest = std::min(block, count);
+    TW_CHECK(longest <= kMost && longest <= ~std::uint64_t{0} / std::max<std::uint64_t>(count, 1), UsageError,
+             "blocks of ", block, " elements in a run of ", count, ": CUDA takes fewer than 2^32 a block");
+    return {count, longest};
+  }
 };
 
 template <bool feedback, unsigned rows>
@@ -107,9 +118,11 @@ struct EncodeKernel {
 /// Enqueues it. Blocks of up to 512 elements stay in registers.
 template <class Encoder>
 void encode_blocks(const Exec& exec, const Encoder& encoder, const BlockInput& in, BlockCut cut, float* units) {
-  const std::uint64_t blocks = (cut.count + cut.block - 1) / cut.block, items = (blocks + kWarps - 1) / kWarps;
+  if (cut.count == 0) return;
+  const BlockCut checked = cut.checked();
+  const std::uint64_t blocks = (cut.count - 1) / checked.block + 1, items = (blocks + kWarps - 1) / kWarps;
   const auto with = [&]<bool feedback, unsigned rows> {
-    launch(exec, EncodeKernel<feedback, rows, Encoder>{encoder, in, cut, units, exec.status}, items);
+    launch(exec, EncodeKernel<feedback, rows, Encoder>{encoder, in, checked, units, exec.status}, items);
   };
   if (in.residual_in == nullptr)
     cut.block <= 256 ? with.template operator()<false, 2>() : with.template operator()<false, 4>();
@@ -117,12 +130,12 @@ void encode_blocks(const Exec& exec, const Encoder& encoder, const BlockInput& i
     cut.block <= 256 ? with.template operator()<true, 2>() : with.template operator()<true, 4>();
 }
 
-/// units[i / block] of element i, without a division: exact where i * block < 2^64.
+/// units[i / block] of element i, without a division: exact where i * block < 2^64 (BlockCut::checked).
 struct UnitsByElement {
   const float* units;
   std::uint64_t inverse;  ///< 2^64 / block, upwards
 
-  UnitsByElement(const float* of, std::uint64_t block) : units(of), inverse(~std::uint64_t{0} / block + 1) {}
+  UnitsByElement(const float* of, BlockCut cut) : units(of), inverse(~std::uint64_t{0} / cut.block + 1) {}
   __device__ float operator[](std::uint64_t element) const { return units[__umul64hi(element, inverse)]; }
 };
 
@@ -162,9 +175,12 @@ struct DecodeKernel {
 };
 
 template <class Decoder>
-void decode_blocks(const Exec& exec, const Decoder& decoder, UnitsByElement units, Blend how, std::span<float> out) {
+void decode_blocks(const Exec& exec, const Decoder& decoder, const float* units, std::uint64_t block, Blend how,
+                   std::span<float> out) {
   using Kernel = DecodeKernel<Decoder>;
-  launch(exec, Kernel{decoder, units, how, out.data(), out.size(), on_16_bytes(out.data())},
+  if (out.empty()) return;
+  const UnitsByElement by_element(units, BlockCut{out.size(), block}.checked());
+  launch(exec, Kernel{decoder, by_element, how, out.data(), out.size(), on_16_bytes(out.data())},
          (out.size() + Kernel::kElementsABlock - 1) / Kernel::kElementsABlock);
 }
 

@@ -253,6 +253,7 @@ std::vector<TestedOp> ops_under_test() {
   for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
   for (const std::uint64_t block : {32, 96, 256, 512, 8192}) add_quantize(ops, block);
+  add_quantize(ops, std::uint64_t{1} << 62);
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
   add_dither(ops, {2, 32, Norm::l2, 32});
   add_dither(ops, {4, 512, Norm::max, 0});
