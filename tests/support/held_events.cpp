@@ -41,6 +41,11 @@ void HeldEvents::wait_for_callbacks(std::size_t count) const {
   state_->changed.wait(lock, [&] { return state_->callbacks.size() >= count; });
 }
 
+std::size_t HeldEvents::callbacks() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->callbacks.size();
+}
+
 void HeldEvents::release() {
   std::vector<std::pair<cudaHostFn_t, void*>> callbacks;
   {

@@ -16,6 +16,8 @@ class HeldEvents {
 
   /// Waits until so many callbacks are kept, on any thread.
   void wait_for_callbacks(std::size_t count) const;
+  /// Callbacks that are kept now.
+  std::size_t callbacks() const;
   /// Ends the holding, then runs the callbacks. Callable from any thread, once.
   void release();
 

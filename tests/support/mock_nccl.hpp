@@ -18,11 +18,11 @@ namespace tw::test {
 
 /// What goes wrong at one rank. "Calls" are sends, receives and all-reduces, counted from 1.
 struct NcclFault {
-  std::function<void()> before_joining;                    ///< runs inside ncclCommInitRankConfig
-  std::optional<ncclResult_t> joining_fails;               ///< returned by ncclCommInitRankConfig at once
+  std::function<void()> before_joining = {};               ///< runs inside ncclCommInitRankConfig
+  std::optional<ncclResult_t> joining_fails = {};          ///< returned by ncclCommInitRankConfig at once
   bool joining_hangs = false;                              ///< its communicator stays in progress for ever
-  std::optional<std::uint64_t> failing_call;               ///< returns ncclInvalidArgument
-  std::optional<std::uint64_t> error_after;                ///< this many calls the communicator has failed...
+  std::optional<std::uint64_t> failing_call = {};          ///< returns ncclInvalidArgument
+  std::optional<std::uint64_t> error_after = {};           ///< this many calls the communicator has failed...
   ncclResult_t background_error = ncclUnhandledCudaError;  ///< ...with this
   bool finalizes_together = false;                         ///< only once all ranks do
 };

@@ -23,8 +23,7 @@ struct NcclParams {
 
   static void declare(void* params, ParamVisitor& visitor) {
     visitor.optional_integer("device", static_cast<NcclParams*>(params)->device, {0, 1023},
-                             "CUDA's number of it; the thread's current one where left out. Also control=(tcp), the "
-                             "transport of host messages, and library=PATH of a libnccl.so.2");
+                             "CUDA's number of it; the thread's current one where left out");
   }
 };
 
@@ -53,6 +52,9 @@ Settings read_settings(SpecTerm term) {
   Settings settings;
   take(term, "control", settings.control);
   take(term, "library", settings.library);
+  for (const auto& argument : term.arguments)
+    TW_CHECK(argument.key == "device", UsageError, "'nccl' has no key '", argument.key,
+             "'; known: control=(tcp), device (0 to 1023), library=PATH");
   read_params(term, &settings.params, NcclParams::declare);
   return settings;
 }

@@ -151,6 +151,7 @@ Request NcclTransport::launch(const Exec& exec, std::shared_ptr<Flight> flight) 
     flights_.skip(*flight);
     return Request(std::move(flight));
   }
+  watch_.meet(flight->peers);
   const Deadline deadline = Deadline::in(place_.deadline_seconds);
   for (std::uint32_t polls = 0; !comm_.settled(); ++polls) {
     if (deadline.passed()) throw_overdue(flight->peers);

@@ -22,11 +22,14 @@ void Watch::look(Peer& peer) {
   peer.goodbye.reset();
 }
 
+void Watch::meet(std::span<const std::uint32_t> peers) {
+  for (const std::uint32_t rank : peers) peers_[rank].met = true;
+}
+
 void Watch::expect(std::span<const std::uint32_t> peers) {
   for (const std::uint32_t rank : peers) {
     Peer& peer = peers_[rank];
     if (rank == control_.rank()) continue;
-    peer.met = true;
     if (!peer.left && !peer.goodbye) peer.goodbye = post(control_, Op::Kind::receive, rank);
     look(peer);
   }
@@ -42,7 +45,7 @@ void Watch::relax() {
 void Watch::leave(Deadline deadline) {
   std::vector<std::uint32_t> met;
   for (std::uint32_t rank = 0; rank < peers_.size(); ++rank)
-    if (peers_[rank].met) met.push_back(rank);
+    if (peers_[rank].met && rank != control_.rank()) met.push_back(rank);
   if (met.empty()) return;
   expect(met);  // some may have left before
   control_.progress(Deadline::in(0));

@@ -17,6 +17,8 @@ class Watch {
   /// `control` outlives it.
   explicit Watch(Transport& control) : control_(control), peers_(control.ranks()) {}
 
+  /// Something in device memory begins between this rank and `peers`: they will want its goodbye.
+  void meet(std::span<const std::uint32_t> peers);
   /// From now on `control` fails, naming the rank, when one of `peers` is lost. Throws what `control` throws.
   void expect(std::span<const std::uint32_t> peers);
   /// Nothing is under way any more: ranks may leave.
@@ -24,7 +26,7 @@ class Watch {
   /// True if this peer is known to have said goodbye.
   bool has_left(std::uint32_t peer) const { return peers_[peer].left; }
 
-  /// Says goodbye to all ranks that were ever expected and have not left, and waits until that is under way. Throws
+  /// Says goodbye to all ranks that were met and have not left, and waits until that is under way. Throws
   /// what `control` throws.
   void leave(Deadline deadline);
 

@@ -1,1 +1,125 @@
+// nccl: what happens between the posting of a group and its end, with a stream that takes its time.
+#include <atomic>
+#include <optional>
+#include <thread>
 
+#include "tests/collectives/transport_contract.hpp"
+#include "tests/collectives/transports/nccl_ranks.hpp"
+#include "tests/support/held_events.hpp"
+#include "tests/support/thrown.hpp"
+
+namespace tw::test {
+namespace {
+
+struct Exchange {
+  explicit Exchange(NcclRank& self)
+      : message(self.upload(pattern(100, self.rank()))),
+        room(self.upload(canary(100))),
+        request(self.post({NcclRank::send(1 - self.rank(), *message), NcclRank::receive(1 - self.rank(), *room)})) {}
+
+  std::unique_ptr<DeviceBytes> message, room;
+  Request request;
+};
+
+TEST_F(NcclTest, AGroupIsDoneWhenItsEventIs) {
+  run(2, [](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    EXPECT_FALSE(exchange.request.done());
+    self.transport().progress(Deadline::in(0));
+    EXPECT_FALSE(exchange.request.done());
+    held.release();
+    EXPECT_TRUE(exchange.request.done());
+    EXPECT_EQ(self.download(*exchange.room), pattern(100, 1 - self.rank()));
+  });
+  EXPECT_EQ(MockNccl::aborted(), 0u);
+}
+
+TEST_F(NcclTest, TheEndOfAGroupEndsTheSleep) {
+  run(2, [](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    const std::jthread gpu([&] {
+      held.wait_for_callbacks(1);  // comes only if a sleeper asked to be woken
+      held.release();
+    });
+    self.speaker().finish(exchange.request);
+    EXPECT_TRUE(exchange.request.done());
+  });
+}
+
+TEST_F(NcclTest, ASleeperAsksOnceForEachStream) {
+  run(2, [](NcclRank& self) {
+    HeldEvents held;
+    const cuda::Stream second;
+    void* const first = self.exec.stream;
+    const Exchange one(self), other(self);
+    self.exec.stream = second.get();
+    const Exchange elsewhere(self);
+    self.exec.stream = first;
+    for (int i = 0; i < 3; ++i) {
+      self.transport().wake();
+      self.transport().progress(Deadline::in(60));
+    }
+    EXPECT_EQ(held.callbacks(), 2u);
+    held.release();
+    self.speaker().finish(one.request);
+    self.speaker().finish(other.request);
+    self.speaker().finish(elsewhere.request);
+  });
+}
+
+TEST_F(NcclTest, ALostRankIsNamedWhileAGroupIsUnderWay) {
+  run(2, [](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    if (self.rank() == 1) return self.leave();  // with a group under way: no goodbye
+    const std::string message = message_of<PeerError>([&] { self.speaker().run_until_failure(); });
+    EXPECT_NE(message.find("rank 1"), std::string::npos) << message;
+    expect_same_error_again(self.transport(), message);
+    EXPECT_EQ(message_of<PeerError>([&] { Exchange{self}; }), message);
+    held.release();
+    EXPECT_FALSE(exchange.request.done()) << "what was lost counts as received";
+    EXPECT_NE(message_of<UsageError>([&] { exchange.request.join(self.exec); }).find("lost"), std::string::npos);
+  });
+  EXPECT_EQ(MockNccl::aborted(), 2u);
+}
+
+TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {
+  for (const char* transport : {"nccl:control=(loopback)", "nccl"}) {
+    std::atomic<bool> gone = false;
+    const auto body = [&](NcclRank& self) {
+      std::optional<HeldEvents> held;
+      if (self.rank() == 0) held.emplace();
+      const Exchange exchange(self);
+      if (self.rank() == 1) {
+        self.speaker().finish(exchange.request);
+        self.leave();
+        gone = true;
+        return;
+      }
+      while (!gone) self.transport().progress(Deadline::in(0.01));
+      for (int i = 0; i < 3; ++i) self.transport().progress(Deadline::in(0.01));
+      held->release();
+      self.speaker().finish(exchange.request);
+      EXPECT_EQ(self.download(*exchange.room), pattern(100, 1));
+      EXPECT_NE(message_of<PeerError>([&] { Exchange{self}; }).find("rank 1 closed its transport"), std::string::npos);
+    };
+    run(2, body, {.transport = transport});
+  }
+}
+
+TEST_F(NcclTest, ARequestMayOutliveItsTransport) {
+  run(1, [](NcclRank& self) {
+    HeldEvents held;
+    const auto message = self.upload(pattern(100, 1)), room = self.upload(canary(100));
+    const Request request = self.post({NcclRank::send(0, *message), NcclRank::receive(0, *room)});
+    self.leave();
+    held.release();
+    EXPECT_FALSE(request.done());
+  });
+  EXPECT_EQ(MockNccl::aborted(), 1u);
+}
+
+}  // namespace
+}  // namespace tw::test
