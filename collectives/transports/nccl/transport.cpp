@@ -194,12 +194,23 @@ void NcclTransport::progress(Deadline until) {
   });
 }
 
-// In a catch block.
+// In a catch block. To abort a communicator may take NCCL long: what only this rank knows, the others hear before.
 void NcclTransport::fail() {
   failure_ = Failure::current();
   flights_.lose();
   if (comm_.failed_remotely()) name_culprit();
+  try {
+    failure_->raise();
+  } catch (const NcclError& error) {
+    tell(rank(), error.what());
+  } catch (const std::exception&) {
+  }
   comm_.abort();
+}
+
+void NcclTransport::tell(std::uint32_t culprit, std::string_view reason) noexcept {
+  if (!told_) control_->abort(culprit, reason);
+  told_ = true;
 }
 
 // NCCL does not say which rank it lost; the control transport will know soon.
@@ -215,8 +226,8 @@ void NcclTransport::name_culprit() {
 
 void NcclTransport::abort(std::uint32_t culprit, std::string_view reason) noexcept {
   flights_.lose();
+  tell(culprit, reason);
   comm_.abort();
-  control_->abort(culprit, reason);
   if (failure_) return;
   try {
     failure_ = Failure(PeerError(culprit, detail::concat("rank ", rank(), " gave up: ", reason)));

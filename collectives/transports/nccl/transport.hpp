@@ -52,6 +52,7 @@ class NcclTransport final : public Transport {
   [[noreturn]] void throw_overdue(std::span<const std::uint32_t> peers) const;
   [[noreturn]] void throw_unjoined(std::span<const Request> greetings) const;
   void fail();
+  void tell(std::uint32_t culprit, std::string_view reason) noexcept;
   void name_culprit();
   void leave();
 
@@ -61,6 +62,7 @@ class NcclTransport final : public Transport {
   Comm comm_;
   Watch watch_;
   Flights flights_;
+  bool told_ = false;               // the others, of the end
   bool due_ = false;                // progress owes a return at once
   std::optional<Failure> failure_;  // thrown again by every call
 };
