@@ -14,9 +14,6 @@ constexpr std::uint32_t kQuickPolls = 32;  // NCCL's thread is mostly through by
 constexpr std::chrono::microseconds kQuickPause{20};
 constexpr double kPauseSeconds = 0.001;
 constexpr double kLookSeconds = 0.1;  // between looks for errors of NCCL's, which wake nobody
-constexpr double kCulpritSeconds = 1;
-constexpr double kFinalizeSeconds = 5;
-constexpr double kGoodbyeSeconds = 1;
 
 bool on_device(const Op& op) { return op.space == Space::device; }
 
@@ -30,15 +27,6 @@ NcclTransport::NcclTransport(TransportPtr control, const Api& api, Place place)
       flights_(*control_, place.device, [this] { comm_.settled(); }) {
   for (std::uint32_t peer = 0; peer < ranks(); ++peer)
     if (peer != rank()) others_.push_back(peer);
-}
-
-NcclTransport::~NcclTransport() {
-  try {
-    leave();
-  } catch (...) {  // somebody is gone: nothing is left to be done in good order
-  }
-  flights_.lose();
-  comm_.abort();
 }
 
 Caps NcclTransport::caps() const {
@@ -192,61 +180,6 @@ void NcclTransport::progress(Deadline until) {
     }
     control_->progress(std::exchange(due_, false) ? Deadline::in(0) : until);
   });
-}
-
-// In a catch block. To abort a communicator may take NCCL long: what only this rank knows, the others hear before.
-void NcclTransport::fail() {
-  failure_ = Failure::current();
-  flights_.lose();
-  if (comm_.failed_remotely()) name_culprit();
-  try {
-    failure_->raise();
-  } catch (const NcclError& error) {
-    tell(rank(), error.what());
-  } catch (const std::exception&) {
-  }
-  comm_.abort();
-}
-
-void NcclTransport::tell(std::uint32_t culprit, std::string_view reason) noexcept {
-  if (!told_) control_->abort(culprit, reason);
-  told_ = true;
-}
-
-// NCCL does not say which rank it lost; the control transport will know soon.
-void NcclTransport::name_culprit() {
-  try {
-    watch_.expect(others_);
-    for (const Deadline patience = Deadline::in(kCulpritSeconds); !patience.passed();) control_->progress(patience);
-  } catch (const PeerError&) {
-    failure_ = Failure::current();
-  } catch (...) {  // what NCCL said is all there is
-  }
-}
-
-void NcclTransport::abort(std::uint32_t culprit, std::string_view reason) noexcept {
-  flights_.lose();
-  tell(culprit, reason);
-  comm_.abort();
-  if (failure_) return;
-  try {
-    failure_ = Failure(PeerError(culprit, detail::concat("rank ", rank(), " gave up: ", reason)));
-  } catch (...) {  // out of memory: the control throws
-  }
-}
-
-void NcclTransport::leave() {
-  if (failure_ || comm_.get() == nullptr) return;
-  flights_.look();
-  if (flights_.any()) return;
-  comm_.finalize();
-  const Deadline deadline = Deadline::in(kFinalizeSeconds);
-  for (std::uint32_t polls = 0; !comm_.settled() && !deadline.passed(); ++polls) pause(polls, deadline);
-  if (comm_.settled())
-    comm_.destroy();
-  else
-    comm_.abort();  // on one host NCCL wants all ranks to leave together
-  watch_.leave(Deadline::in(kGoodbyeSeconds));
 }
 
 }  // namespace tw::nccl

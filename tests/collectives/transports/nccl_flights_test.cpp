@@ -1,5 +1,6 @@
 // nccl: what happens between the posting of a group and its end, with a stream that takes its time.
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -69,20 +70,37 @@ TEST_F(NcclTest, ASleeperAsksOnceForEachStream) {
   });
 }
 
-TEST_F(NcclTest, ALostRankIsNamedWhileAGroupIsUnderWay) {
-  run(2, [](NcclRank& self) {
+// Rank 0 has a group under way with rank 1, which ends as `ending` says. What rank 0 is told of it.
+std::string told_of_the_end(const std::string& transport, const std::function<void(NcclRank&)>& ending) {
+  std::string message;
+  const auto body = [&](NcclRank& self) {
     HeldEvents held;
     const Exchange exchange(self);
-    if (self.rank() == 1) return self.leave();  // with a group under way: no goodbye
-    const std::string message = message_of<PeerError>([&] { self.speaker().run_until_failure(); });
-    EXPECT_NE(message.find("rank 1"), std::string::npos) << message;
+    if (self.rank() == 1) return ending(self);
+    message = message_of<PeerError>([&] { self.speaker().run_until_failure(); });
     expect_same_error_again(self.transport(), message);
     EXPECT_EQ(message_of<PeerError>([&] { Exchange{self}; }), message);
     held.release();
     EXPECT_FALSE(exchange.request.done()) << "what was lost counts as received";
     EXPECT_NE(message_of<UsageError>([&] { exchange.request.join(self.exec); }).find("lost"), std::string::npos);
-  });
+  };
+  NcclTest::run(2, body, {.transport = transport});
   EXPECT_EQ(MockNccl::aborted(), 2u);
+  return message;
+}
+
+TEST_F(NcclTest, ALostRankIsNamedThoughNothingElseIsExpectedOfIt) {
+  const auto die = [](NcclRank& self) {
+    Bytes none;
+    EXPECT_THROW(self.speaker().send(0, kReady, none), SystemError);  // killed before its second message
+  };
+  EXPECT_EQ(told_of_the_end("nccl:control=(faulty:rank=1,kill=2,inner=(loopback))", die),
+            "rank 1 closed its transport while rank 0 was waiting for it");
+}
+
+TEST_F(NcclTest, ARankThatClosesWithGroupsUnderWaySaysSo) {
+  EXPECT_EQ(told_of_the_end("nccl:control=(loopback)", [](NcclRank& self) { self.leave(); }),
+            "rank 1 gave up: it closed its transport with groups in device memory under way");
 }
 
 TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {

@@ -63,13 +63,7 @@ class NcclRank {
 };
 
 class NcclTest : public testing::Test {
- protected:
-  void SetUp() override { MockNccl::reset(); }
-  void TearDown() override {
-    EXPECT_EQ(MockNccl::communicators(), 0u);
-    EXPECT_EQ(MockNccl::violations(), std::vector<std::string>());
-  }
-
+ public:
   /// Connects, runs `body(rank)` and leaves, each rank on a thread of its own.
   static void run(std::uint32_t ranks, const std::function<void(NcclRank&)>& body, ConnectOptions options = kOptions) {
     const auto meeting = ThreadBootstrap::meeting(ranks);
@@ -80,6 +74,13 @@ class NcclTest : public testing::Test {
     });
   }
   inline static const ConnectOptions kOptions{.transport = "nccl:control=(loopback)"};
+
+ protected:
+  void SetUp() override { MockNccl::reset(); }
+  void TearDown() override {
+    EXPECT_EQ(MockNccl::communicators(), 0u);
+    EXPECT_EQ(MockNccl::violations(), std::vector<std::string>());
+  }
 };
 
 }  // namespace tw::test

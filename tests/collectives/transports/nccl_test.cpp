@@ -2,6 +2,9 @@
 // transports.
 #include "collectives/transports/counting.hpp"
 #include "collectives/transports/nccl/transport.hpp"
+
+#include <tightwire/communicator.hpp>
+
 #include "kernels/reduce.hpp"
 #include "tests/collectives/transport_contract.hpp"
 #include "tests/collectives/transports/nccl_ranks.hpp"
@@ -182,6 +185,21 @@ TEST_F(NcclTest, AWrapperThatCountsPassesGroupsOn) {
         self.speaker().finish(self.transport().all_reduce_sum(self.exec, none.span()));
       },
       {.transport = "counting:inner=(nccl:control=(loopback))"});
+}
+
+TEST_F(NcclTest, CarriesACommunicatorsHostMessages) {
+  const std::vector<Param> params{{"a", 0, 1, 1000, DType::f32}};
+  const auto plan = plan_buckets(params, 4096);
+  on_ranks(3, [&, transports = std::make_shared<std::vector<TransportPtr>>(connect_threads(3, kOptions))](auto rank) {
+    Communicator communicator(std::move((*transports)[rank]), {.codec = "int8+ef"});
+    communicator.register_parameters(params, plan);
+    std::vector<float> gradient(1000, static_cast<float>(rank));
+    communicator.begin_step({0, 0.1, 1});
+    const Piece piece{&params[0], 0, {gradient.data(), DType::f32, gradient.size()}};
+    const Work work = communicator.all_reduce({0, {&piece, 1}});
+    communicator.end_step(Deadline::in(30));
+    EXPECT_EQ(gradient, std::vector<float>(1000, 1.0f));
+  });
 }
 
 TEST_F(NcclTest, KnowsItsArguments) {
