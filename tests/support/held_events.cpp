@@ -1,6 +1,5 @@
 #include "tests/support/held_events.hpp"
 
-#include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
 #include <condition_variable>
@@ -14,6 +13,7 @@ struct HeldEvents::State {
   std::mutex mutex;
   std::condition_variable changed;
   bool holding = true;
+  cudaError_t answer = cudaErrorNotReady;
   std::vector<std::pair<cudaHostFn_t, void*>> callbacks;
 };
 
@@ -41,6 +41,11 @@ void HeldEvents::wait_for_callbacks(std::size_t count) const {
   state_->changed.wait(lock, [&] { return state_->callbacks.size() >= count; });
 }
 
+void HeldEvents::answer(cudaError_t result) {
+  const std::lock_guard lock(state_->mutex);
+  state_->answer = result;
+}
+
 std::size_t HeldEvents::callbacks() const {
   const std::lock_guard lock(state_->mutex);
   return state_->callbacks.size();
@@ -63,7 +68,7 @@ extern "C" {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   if (auto* state = tw::test::of_this_thread) {
     const std::lock_guard lock(state->mutex);
-    if (state->holding) return cudaErrorNotReady;
+    if (state->holding) return state->answer;
   }
   return tw::test::real<decltype(&cudaEventQuery)>("cudaEventQuery")(event);
 }

@@ -2,6 +2,8 @@
 // where everything runs at once. Linking it replaces cudaEventQuery and cudaLaunchHostFunc for the program's own code.
 #pragma once
 
+#include <cuda_runtime_api.h>
+
 #include <cstddef>
 
 namespace tw::test {
@@ -16,6 +18,8 @@ class HeldEvents {
 
   /// Waits until so many callbacks are kept, on any thread.
   void wait_for_callbacks(std::size_t count) const;
+  /// What cudaEventQuery says from now on, until `release`.
+  void answer(cudaError_t result);
   /// Callbacks that are kept now.
   std::size_t callbacks() const;
   /// Ends the holding, then runs the callbacks. Callable from any thread, once.

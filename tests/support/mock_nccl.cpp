@@ -95,6 +95,12 @@ ncclComm* join(MockState& state, std::uint64_t id, std::uint32_t ranks, std::uin
   return comm;
 }
 
+ncclComm* living(std::uint32_t rank) {
+  for (const auto& comm : mock_state().comms)
+    if (comm->alive && comm->rank == rank) return comm.get();
+  return nullptr;
+}
+
 void end(ncclComm& comm) {
   comm.alive = false;
   comm.world->forget(&comm);
@@ -122,6 +128,25 @@ std::vector<std::string> MockNccl::violations() {
   const std::lock_guard lock(mock_state().mutex);
   return mock_state().violations;
 }
+
+void MockNccl::strike(std::uint32_t rank, ncclResult_t error) {
+  const std::lock_guard lock(mock_state().mutex);
+  if (ncclComm* comm = living(rank)) comm->error = error;
+}
+
+void MockNccl::wait_for_polls(std::uint32_t rank, std::uint64_t polls) {
+  std::unique_lock lock(mock_state().mutex);
+  const ncclComm* comm = living(rank);
+  const std::uint64_t enough = comm->polls + polls;
+  mock_state().polled.wait(lock, [&] { return comm->polls >= enough; });
+}
+
+bool MockNccl::alive(std::uint32_t rank) {
+  const std::lock_guard lock(mock_state().mutex);
+  return living(rank) != nullptr;
+}
+
+bool MockNccl::group_is_open() { return open_group.depth > 0; }
 
 std::size_t MockNccl::communicators() {
   const std::lock_guard lock(mock_state().mutex);
@@ -169,6 +194,8 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id
 
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* error) {
   return with(comm, "ncclCommGetAsyncError", [&] {
+    ++comm->polls;
+    mock_state().polled.notify_all();
     const bool settled = joined(*comm) && advance(*comm) && (!comm->finalizing || finalized(*comm));
     *error = comm->error != ncclSuccess ? comm->error : settled ? ncclSuccess : ncclInProgress;
     return ncclSuccess;

@@ -35,6 +35,14 @@ class MockNccl {
   static void set_fault(std::uint32_t rank, NcclFault fault);
   /// What was done that NCCL forbids, in words.
   static std::vector<std::string> violations();
+  /// From now on the rank's communicator has failed with this.
+  static void strike(std::uint32_t rank, ncclResult_t error);
+  /// Waits until the rank has asked so many times, from now on, how its communicator is.
+  static void wait_for_polls(std::uint32_t rank, std::uint64_t polls);
+  /// True while this rank has a communicator.
+  static bool alive(std::uint32_t rank);
+  /// True if this thread has left a group open.
+  static bool group_is_open();
   /// Made and neither destroyed nor aborted.
   static std::size_t communicators();
   /// Aborted since `reset`.

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,7 +51,7 @@ struct ncclComm {
   bool finalizing = false;
   ncclResult_t error = ncclSuccess;
   tw::test::NcclFault fault;
-  std::uint64_t calls = 0, sums = 0;
+  std::uint64_t calls = 0, sums = 0, polls = 0;
   std::map<std::uint32_t, std::uint64_t> sent, received;  // by peer
   std::vector<tw::test::MockOpPtr> pending;
 };
@@ -59,6 +60,7 @@ namespace tw::test {
 
 struct MockState {
   std::mutex mutex;
+  std::condition_variable polled;
   std::uint64_t last_id = 0;
   std::map<std::uint64_t, std::shared_ptr<MockWorld>> worlds;
   std::vector<std::unique_ptr<ncclComm>> comms;  // dead ones too, so that their use is noticed

@@ -29,7 +29,9 @@ void NcclTransport::fail() {
     failure_->raise();
   } catch (const NcclError& error) {
     tell(rank(), error.what());
-  } catch (const std::exception&) {
+  } catch (const CudaError& error) {
+    tell(rank(), error.what());
+  } catch (const std::exception&) {  // of the control transport, which tells others by itself
   }
   comm_.abort();
 }

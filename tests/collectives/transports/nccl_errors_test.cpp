@@ -36,16 +36,24 @@ std::vector<std::string> outcomes(std::uint32_t ranks, const std::function<void(
   return results;
 }
 
+// An error ends the communicator at once: whoever waits for the stream must not wait for ever.
+void expect_nothing_left(std::uint32_t rank) {
+  EXPECT_FALSE(MockNccl::alive(rank));
+  EXPECT_FALSE(MockNccl::group_is_open());
+}
+
 // Goes on until the transport fails, and says so to the others as a communicator does.
 void until_failure(NcclRank& self, const std::function<void()>& work) {
   try {
     work();
     self.speaker().run_until_failure();
   } catch (const PeerError& error) {
+    expect_nothing_left(self.rank());
     self.transport().abort(error.rank(), error.what());
     expect_same_error_again(self.transport(), error.what());
     throw;
   } catch (const NcclError& error) {
+    expect_nothing_left(self.rank());
     self.transport().abort(self.rank(), error.what());
     expect_same_error_again(self.transport(), error.what());
     throw;

@@ -1,6 +1,7 @@
 // nccl: what happens between the posting of a group and its end, with a stream that takes its time.
 #include <atomic>
 #include <functional>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -70,6 +71,8 @@ TEST_F(NcclTest, ASleeperAsksOnceForEachStream) {
   });
 }
 
+void expect_peer_error(NcclRank& self) { EXPECT_THROW(self.speaker().run_until_failure(), PeerError); }
+
 // Rank 0 has a group under way with rank 1, which ends as `ending` says. What rank 0 is told of it.
 std::string told_of_the_end(const std::string& transport, const std::function<void(NcclRank&)>& ending) {
   std::string message;
@@ -101,6 +104,74 @@ TEST_F(NcclTest, ALostRankIsNamedThoughNothingElseIsExpectedOfIt) {
 TEST_F(NcclTest, ARankThatClosesWithGroupsUnderWaySaysSo) {
   EXPECT_EQ(told_of_the_end("nccl:control=(loopback)", [](NcclRank& self) { self.leave(); }),
             "rank 1 gave up: it closed its transport with groups in device memory under way");
+}
+
+TEST_F(NcclTest, AnErrorInTheBackgroundEndsTheSleepAndIsToldToTheOthers) {
+  std::promise<void> told;
+  run(2, [&](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    if (self.rank() == 0) {
+      const std::string message = message_of<PeerError>([&] { self.speaker().run_until_failure(); });
+      EXPECT_EQ(message.find("rank 1 gave up: NCCL: a communicator's work: unhandled system error"), 0u) << message;
+      return told.set_value();
+    }
+    const std::jthread network([&] {
+      held.wait_for_callbacks(1);
+      MockNccl::strike(1, ncclSystemError);
+    });
+    EXPECT_THROW(self.speaker().run_until_failure(), NcclError);
+    told.get_future().wait();  // nobody calls abort()
+  });
+}
+
+TEST_F(NcclTest, WhatIsDoneAfterAnErrorDoesNotCount) {
+  run(2, [](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    if (self.rank() == 1) return expect_peer_error(self);
+    MockNccl::strike(0, ncclInternalError);
+    held.release();
+    EXPECT_THROW(exchange.request.done(), NcclError);
+    const std::string message = message_of<NcclError>([&] { self.transport().progress(Deadline::in(0)); });
+    expect_same_error_again(self.transport(), message);
+    EXPECT_FALSE(exchange.request.done());
+  });
+}
+
+TEST_F(NcclTest, AnErrorOfCudaEndsTheTransport) {
+  run(2, [](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    if (self.rank() == 1) return expect_peer_error(self);
+    held.answer(cudaErrorLaunchFailure);
+    const std::string message = message_of<CudaError>([&] { self.transport().progress(Deadline::in(0)); });
+    EXPECT_NE(message.find("cudaErrorLaunchFailure"), std::string::npos) << message;
+    expect_same_error_again(self.transport(), message);
+    EXPECT_FALSE(MockNccl::alive(0));
+  });
+}
+
+// A start that takes long makes progress by itself, and must not swallow what is meant for its caller.
+TEST_F(NcclTest, AWakeIsNotLostInASlowStart) {
+  run(2, [](NcclRank& self) {
+    if (self.rank() == 1) MockNccl::wait_for_polls(0, 100);
+    self.transport().wake();
+    const Exchange exchange(self);
+    self.speaker().finish(exchange.request);
+    self.transport().progress(Deadline(Deadline::Clock::time_point::max()));
+  });
+}
+
+TEST_F(NcclTest, EmptyMessagesAreDoneAtOnce) {
+  run(2, [](NcclRank& self) {
+    const DeviceBytes none(0);
+    const Request group = self.post({NcclRank::send(1 - self.rank(), none), NcclRank::receive(1 - self.rank(), none)});
+    EXPECT_TRUE(group.done());
+    EXPECT_EQ(group.received_bytes(1), 0u);
+    if (self.rank() == 0) return;
+    EXPECT_TRUE(self.post({NcclRank::receive(0, none)}).done());
+  });
 }
 
 TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {
