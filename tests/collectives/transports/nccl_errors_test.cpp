@@ -107,6 +107,39 @@ TEST_F(NcclTest, ARankThatNeverJoinsIsNamedAtTheDeadline) {
     EXPECT_THAT(result, HasSubstr("rank 2 of 3 did not come to NCCL by the deadline"));
 }
 
+// What rank 1 says of itself, with another byte at one place.
+class TamperedBootstrap final : public Bootstrap {
+ public:
+  TamperedBootstrap(Bootstrap& inner, std::size_t place) : inner_(inner), place_(place) {}
+  std::uint32_t rank() const override { return inner_.rank(); }
+  std::uint32_t ranks() const override { return inner_.ranks(); }
+  std::vector<Bytes> all_gather(std::span<const std::byte> blob, std::string_view what, Deadline deadline) override {
+    Bytes own(blob.begin(), blob.end());
+    if (rank() == 1 && place_ < own.size()) own[place_] ^= std::byte{1};
+    return inner_.all_gather(own, what, deadline);
+  }
+
+ private:
+  Bootstrap& inner_;
+  const std::size_t place_;
+};
+
+TEST_F(NcclTest, RanksWithAnotherVersionOrTransportAreRefused) {
+  const auto refusal = [](std::size_t place) {
+    const auto meeting = ThreadBootstrap::meeting(2);
+    std::string message;
+    on_ranks(2, [&](std::uint32_t rank) {
+      ThreadBootstrap inner(meeting, rank);
+      TamperedBootstrap bootstrap(inner, place);
+      const std::string own = message_of<UsageError>([&] { connect_over(bootstrap, NcclTest::kOptions); });
+      if (rank == 0) message = own;
+    });
+    return message;
+  };
+  EXPECT_THAT(refusal(0), HasSubstr("rank 1 connects over another transport than nccl"));
+  EXPECT_THAT(refusal(9), AllOf(StartsWith("rank 1 has NCCL 2."), HasSubstr(" and rank 0 NCCL 2.")));
+}
+
 TEST_F(NcclTest, JoiningThatNeverEndsEndsAtTheDeadline) {
   for (std::uint32_t rank = 0; rank < 3; ++rank) MockNccl::set_fault(rank, {.joining_hangs = true});
   for (const std::string& result : outcomes(3, just_wait, 1))

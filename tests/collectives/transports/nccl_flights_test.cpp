@@ -2,9 +2,11 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <latch>
 #include <optional>
 #include <thread>
 
+#include "collectives/transports/nccl/alarm.hpp"
 #include "tests/collectives/transport_contract.hpp"
 #include "tests/collectives/transports/nccl_ranks.hpp"
 #include "tests/support/held_events.hpp"
@@ -39,14 +41,16 @@ TEST_F(NcclTest, AGroupIsDoneWhenItsEventIs) {
 
 TEST_F(NcclTest, TheEndOfAGroupEndsTheSleep) {
   run(2, [](NcclRank& self) {
-    HeldEvents held;
-    const Exchange exchange(self);
-    const std::jthread gpu([&] {
-      held.wait_for_callbacks(1);  // comes only if a sleeper asked to be woken
-      held.release();
-    });
-    self.speaker().finish(exchange.request);
-    EXPECT_TRUE(exchange.request.done());
+    for (int i = 0; i < 3; ++i) {
+      HeldEvents held;
+      const Exchange exchange(self);
+      const std::jthread gpu([&] {
+        held.wait_for_callbacks(1);  // comes only if a sleeper asked to be woken
+        held.release();
+      });
+      self.speaker().finish(exchange.request);
+      EXPECT_TRUE(exchange.request.done());
+    }
   });
 }
 
@@ -69,6 +73,23 @@ TEST_F(NcclTest, ASleeperAsksOnceForEachStream) {
     self.speaker().finish(other.request);
     self.speaker().finish(elsewhere.request);
   });
+}
+
+// A group with some ranks, for which this rank sleeps.
+void exchange_slowly(NcclRank& self, const std::vector<std::uint32_t>& peers) {
+  HeldEvents held;
+  const auto message = self.upload(pattern(100, self.rank())), room = self.upload(canary(100));
+  std::vector<Op> ops;
+  for (const std::uint32_t peer : peers) {
+    ops.push_back(NcclRank::send(peer, *message));
+    ops.push_back(NcclRank::receive(peer, *room));
+  }
+  const Request request = self.post(ops);
+  const std::jthread gpu([&] {
+    held.wait_for_callbacks(1);
+    held.release();
+  });
+  self.speaker().finish(request);
 }
 
 void expect_peer_error(NcclRank& self) { EXPECT_THROW(self.speaker().run_until_failure(), PeerError); }
@@ -99,6 +120,25 @@ TEST_F(NcclTest, ALostRankIsNamedThoughNothingElseIsExpectedOfIt) {
   };
   EXPECT_EQ(told_of_the_end("nccl:control=(faulty:rank=1,kill=2,inner=(loopback))", die),
             "rank 1 closed its transport while rank 0 was waiting for it");
+}
+
+TEST_F(NcclTest, ALostRankIsNobodysBusinessOnceNothingIsUnderWay) {
+  std::latch idle(2), lost(1);
+  const auto body = [&](NcclRank& self) {
+    const bool victim = self.rank() == 2;
+    exchange_slowly(self, victim ? std::vector{0u, 1u} : std::vector{2u, 1 - self.rank()});
+    if (victim) {
+      idle.wait();
+      Bytes none;
+      EXPECT_THROW(self.speaker().send(0, kReady, none), SystemError);  // killed before its third message
+      return lost.count_down();
+    }
+    self.transport().progress(Deadline::in(0));
+    idle.count_down();
+    lost.wait();
+    exchange_slowly(self, {1 - self.rank()});  // with the pooled flight of before
+  };
+  run(3, body, {.transport = "nccl:control=(faulty:rank=2,kill=3,inner=(loopback))"});
 }
 
 TEST_F(NcclTest, ARankThatClosesWithGroupsUnderWaySaysSo) {
@@ -154,12 +194,15 @@ TEST_F(NcclTest, AnErrorOfCudaEndsTheTransport) {
 
 // A start that takes long makes progress by itself, and must not swallow what is meant for its caller.
 TEST_F(NcclTest, AWakeIsNotLostInASlowStart) {
-  run(2, [](NcclRank& self) {
+  std::promise<void> woken;
+  run(2, [&](NcclRank& self) {
     if (self.rank() == 1) MockNccl::wait_for_polls(0, 100);
     self.transport().wake();
     const Exchange exchange(self);
     self.speaker().finish(exchange.request);
+    if (self.rank() == 1) return woken.get_future().wait();
     self.transport().progress(Deadline(Deadline::Clock::time_point::max()));
+    woken.set_value();
   });
 }
 
@@ -208,6 +251,47 @@ TEST_F(NcclTest, ARequestMayOutliveItsTransport) {
     EXPECT_FALSE(request.done());
   });
   EXPECT_EQ(MockNccl::aborted(), 1u);
+}
+
+// Counts how often it is woken.
+class Sleeper final : public Transport {
+ public:
+  std::string_view name() const override { return "sleeper"; }
+  std::uint32_t rank() const override { return 0; }
+  std::uint32_t ranks() const override { return 1; }
+  Caps caps() const override { return {}; }
+  Request post(const Exec&, std::span<const Op>) override { return {}; }
+  void progress(Deadline) override {}
+  void wake() override { ++woken; }
+  void abort(std::uint32_t, std::string_view) noexcept override {}
+
+  int woken = 0;
+};
+
+TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
+  Sleeper sleeper;
+  const cuda::Stream stream;
+  cudaEvent_t event = nullptr;
+  ASSERT_EQ(cudaEventCreate(&event), cudaSuccess);
+  ASSERT_EQ(cudaEventRecord(event, static_cast<cudaStream_t>(stream.get())), cudaSuccess);
+  {
+    nccl::Alarm alarm(sleeper, 0);
+    for (int rung = 1; rung <= 2; ++rung) {
+      HeldEvents held;
+      alarm.arm(event);
+      alarm.arm(event);
+      EXPECT_EQ(sleeper.woken, rung - 1);
+      held.release();
+      EXPECT_EQ(sleeper.woken, rung);
+    }
+  }
+  HeldEvents held;
+  std::optional<nccl::Alarm> alarm(std::in_place, sleeper, 0);
+  alarm->arm(event);
+  alarm.reset();
+  held.release();
+  EXPECT_EQ(sleeper.woken, 2);
+  cudaEventDestroy(event);
 }
 
 }  // namespace

@@ -156,6 +156,10 @@ TEST_F(NcclTest, EventsArePooled) {
       self.speaker().finish(requests);
     }
     EXPECT_EQ(transport.events(), 4u);
+    const Request kept = self.post({NcclRank::receive(peer, *room), NcclRank::send(peer, *message)});
+    self.speaker().finish(kept);
+    exchange_all(self, 7);
+    EXPECT_EQ(kept.received_bytes(0), 100u);
   });
 }
 
