@@ -123,7 +123,7 @@ TEST_F(NcclTest, ALostRankIsNamedThoughNothingElseIsExpectedOfIt) {
 }
 
 TEST_F(NcclTest, ALostRankIsNobodysBusinessOnceNothingIsUnderWay) {
-  std::latch idle(2), lost(1);
+  std::latch idle(2), lost(1), over(2);
   const auto body = [&](NcclRank& self) {
     const bool victim = self.rank() == 2;
     exchange_slowly(self, victim ? std::vector{0u, 1u} : std::vector{2u, 1 - self.rank()});
@@ -137,6 +137,7 @@ TEST_F(NcclTest, ALostRankIsNobodysBusinessOnceNothingIsUnderWay) {
     idle.count_down();
     lost.wait();
     exchange_slowly(self, {1 - self.rank()});  // with the pooled flight of before
+    over.arrive_and_wait();                    // with a rank lost nobody can say goodbye
   };
   run(3, body, {.transport = "nccl:control=(faulty:rank=2,kill=3,inner=(loopback))"});
 }
