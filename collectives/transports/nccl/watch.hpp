@@ -26,8 +26,8 @@ class Watch {
   /// True if this peer is known to have said goodbye.
   bool has_left(std::uint32_t peer) const { return peers_[peer].left; }
 
-  /// Says goodbye to all ranks that were met and have not left, and waits until that is under way. Throws
-  /// what `control` throws.
+  /// Says goodbye to all ranks that were met and have not left, and waits until that is under way. Throws what
+  /// `control` throws, as it does where one of them was lost.
   void leave(Deadline deadline);
 
  private:

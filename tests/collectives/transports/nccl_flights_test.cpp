@@ -25,10 +25,22 @@ struct Exchange {
   Request request;
 };
 
-TEST_F(NcclTest, AGroupIsDoneWhenItsEventIs) {
-  run(2, [](NcclRank& self) {
+using HeldBody = std::function<void(NcclRank&, HeldEvents&, const Exchange&)>;
+
+// Two ranks with a group under way between them, on both sides, that will not end before its events are released.
+void while_held(const HeldBody& body, const std::string& transport = "nccl:control=(loopback)") {
+  std::latch posted(2);
+  const auto on_rank = [&](NcclRank& self) {
     HeldEvents held;
     const Exchange exchange(self);
+    posted.arrive_and_wait();
+    body(self, held, exchange);
+  };
+  NcclTest::run(2, on_rank, {.transport = transport});
+}
+
+TEST_F(NcclTest, AGroupIsDoneWhenItsEventIs) {
+  while_held([](NcclRank& self, HeldEvents& held, const Exchange& exchange) {
     EXPECT_FALSE(exchange.request.done());
     self.transport().progress(Deadline::in(0));
     EXPECT_FALSE(exchange.request.done());
@@ -97,9 +109,7 @@ void expect_peer_error(NcclRank& self) { EXPECT_THROW(self.speaker().run_until_f
 // Rank 0 has a group under way with rank 1, which ends as `ending` says. What rank 0 is told of it.
 std::string told_of_the_end(const std::string& transport, const std::function<void(NcclRank&)>& ending) {
   std::string message;
-  const auto body = [&](NcclRank& self) {
-    HeldEvents held;
-    const Exchange exchange(self);
+  const auto body = [&](NcclRank& self, HeldEvents& held, const Exchange& exchange) {
     if (self.rank() == 1) return ending(self);
     message = message_of<PeerError>([&] { self.speaker().run_until_failure(); });
     expect_same_error_again(self.transport(), message);
@@ -108,7 +118,7 @@ std::string told_of_the_end(const std::string& transport, const std::function<vo
     EXPECT_FALSE(exchange.request.done()) << "what was lost counts as received";
     EXPECT_NE(message_of<UsageError>([&] { exchange.request.join(self.exec); }).find("lost"), std::string::npos);
   };
-  NcclTest::run(2, body, {.transport = transport});
+  while_held(body, transport);
   EXPECT_EQ(MockNccl::aborted(), 2u);
   return message;
 }
@@ -149,9 +159,7 @@ TEST_F(NcclTest, ARankThatClosesWithGroupsUnderWaySaysSo) {
 
 TEST_F(NcclTest, AnErrorInTheBackgroundEndsTheSleepAndIsToldToTheOthers) {
   std::promise<void> told;
-  run(2, [&](NcclRank& self) {
-    HeldEvents held;
-    const Exchange exchange(self);
+  while_held([&](NcclRank& self, HeldEvents& held, const Exchange&) {
     if (self.rank() == 0) {
       const std::string message = message_of<PeerError>([&] { self.speaker().run_until_failure(); });
       EXPECT_EQ(message.find("rank 1 gave up: NCCL: a communicator's work: unhandled system error"), 0u) << message;
@@ -167,9 +175,7 @@ TEST_F(NcclTest, AnErrorInTheBackgroundEndsTheSleepAndIsToldToTheOthers) {
 }
 
 TEST_F(NcclTest, WhatIsDoneAfterAnErrorDoesNotCount) {
-  run(2, [](NcclRank& self) {
-    HeldEvents held;
-    const Exchange exchange(self);
+  while_held([](NcclRank& self, HeldEvents& held, const Exchange& exchange) {
     if (self.rank() == 1) return expect_peer_error(self);
     MockNccl::strike(0, ncclInternalError);
     held.release();
@@ -181,9 +187,7 @@ TEST_F(NcclTest, WhatIsDoneAfterAnErrorDoesNotCount) {
 }
 
 TEST_F(NcclTest, AnErrorOfCudaEndsTheTransport) {
-  run(2, [](NcclRank& self) {
-    HeldEvents held;
-    const Exchange exchange(self);
+  while_held([](NcclRank& self, HeldEvents& held, const Exchange&) {
     if (self.rank() == 1) return expect_peer_error(self);
     held.answer(cudaErrorLaunchFailure);
     const std::string message = message_of<CudaError>([&] { self.transport().progress(Deadline::in(0)); });
