@@ -1,17 +1,16 @@
 #include "collectives/buffers.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
+#include <bit>
 
 namespace tw {
 namespace {
-// A block: the log2 of its capacity, by which a buffer finds its list again; up to an alignment of lead; the capacity.
-constexpr std::size_t kHeader = BufferPool::kAlignment;
 constexpr unsigned kSmallestLog2 = 8;
 
-constexpr std::size_t block_bytes(std::uint32_t log2) {
-  return kHeader + BufferPool::kAlignment + (std::size_t{1} << log2);
+// A block has a capacity of a power of two, and up to an alignment of lead.
+constexpr std::size_t block_bytes(unsigned log2) { return BufferPool::kAlignment + (std::size_t{1} << log2); }
+unsigned log2_of(const Block& block) {
+  return static_cast<unsigned>(std::bit_width(block.get_deleter().bytes - BufferPool::kAlignment) - 1);
 }
 }  // namespace
 
@@ -19,41 +18,31 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this == &other) return *this;
   release();
   pool_ = std::exchange(other.pool_, nullptr);
+  block_ = std::move(other.block_);
   memory_ = std::exchange(other.memory_, nullptr);
   bytes_ = std::exchange(other.bytes_, 0);
   return *this;
 }
 
 void Buffer::release() {
-  if (memory_ != nullptr) pool_->give_back(memory_);
+  if (memory_ != nullptr) pool_->give_back(std::move(block_));
   memory_ = nullptr;
   bytes_ = 0;
 }
 
-BufferPool::~BufferPool() {
-  for (auto& list : free_)
-    for (std::byte* block : list) ::operator delete[](block, std::align_val_t{kAlignment});
-}
-
 Buffer BufferPool::take(std::size_t bytes, std::size_t lead) {
-  const auto log2 = static_cast<std::uint32_t>(std::bit_width(std::max<std::size_t>(bytes, 1u << kSmallestLog2) - 1));
+  const auto log2 = static_cast<unsigned>(std::bit_width(std::max<std::size_t>(bytes, 1u << kSmallestLog2) - 1));
   auto& list = free_[log2];
   if (list.empty()) {
-    auto* block = static_cast<std::byte*>(::operator new[](block_bytes(log2), std::align_val_t{kAlignment}));
-    std::memcpy(block, &log2, sizeof log2);
-    list.push_back(block);
+    list.push_back(allocate_block(*resource_, block_bytes(log2)));
     reserved_bytes_ += block_bytes(log2);
   }
-  std::byte* memory = list.back() + kHeader + (kAlignment - lead % kAlignment) % kAlignment;
+  Block block = std::move(list.back());
   list.pop_back();
-  return Buffer(this, memory, bytes);
+  std::byte* memory = block.get() + (kAlignment - lead % kAlignment) % kAlignment;
+  return Buffer(this, std::move(block), memory, bytes);
 }
 
-void BufferPool::give_back(std::byte* memory) {
-  std::byte* block = memory - reinterpret_cast<std::uintptr_t>(memory) % kAlignment - kHeader;
-  std::uint32_t log2;
-  std::memcpy(&log2, block, sizeof log2);
-  free_[log2].push_back(block);
-}
+void BufferPool::give_back(Block block) { free_[log2_of(block)].push_back(std::move(block)); }
 
 }  // namespace tw

@@ -1,13 +1,15 @@
-// Frame and accumulator buffers that are used again and again: after the first steps nothing is allocated.
+// Frame and accumulator buffers that are used again and again: after the first steps nothing is allocated. They lie on
+// the host or on a device, of which the pool touches no byte.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <memory_resource>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include "kernels/base/place.hpp"
 
 namespace tw {
 
@@ -17,7 +19,6 @@ class BufferPool;
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(BufferPool* pool, std::byte* memory, std::size_t bytes) : pool_(pool), memory_(memory), bytes_(bytes) {}
   ~Buffer() { release(); }
   Buffer(Buffer&& other) noexcept { *this = std::move(other); }
   Buffer& operator=(Buffer&& other) noexcept;
@@ -31,7 +32,12 @@ class Buffer {
   void release();
 
  private:
+  friend class BufferPool;
+  Buffer(BufferPool* pool, Block block, std::byte* memory, std::size_t bytes)
+      : pool_(pool), block_(std::move(block)), memory_(memory), bytes_(bytes) {}
+
   BufferPool* pool_ = nullptr;
+  Block block_;
   std::byte* memory_ = nullptr;
   std::size_t bytes_ = 0;
 };
@@ -41,10 +47,10 @@ class BufferPool {
  public:
   static constexpr std::size_t kAlignment = 64;
 
-  BufferPool() = default;
+  /// `memory` outlives the pool.
+  explicit BufferPool(std::pmr::memory_resource& memory = *std::pmr::new_delete_resource()) : resource_(&memory) {}
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
-  ~BufferPool();
 
   /// Byte `lead` falls on a multiple of kAlignment: what follows a header is what wide accesses go to.
   Buffer take(std::size_t bytes, std::size_t lead = 0);
@@ -53,9 +59,10 @@ class BufferPool {
 
  private:
   friend class Buffer;
-  void give_back(std::byte* memory);
+  void give_back(Block block);
 
-  std::vector<std::byte*> free_[64];  // blocks, by the log2 of their capacity
+  std::pmr::memory_resource* resource_;
+  std::vector<Block> free_[64];  // by the log2 of their capacity
   std::size_t reserved_bytes_ = 0;
 };
 

@@ -1,5 +1,8 @@
 // Between the trainer's tensors and frames: what every algorithm does with a chunk. Gradients are widened to f32 where
 // they are narrower, absent ones code as zeros, means are narrowed on delivery.
+//
+// On a device all of it is enqueued on the group's stream. What is encoded there comes to the host as a copy, whose end
+// `ready` tells; what was received is copied there, and its buffer kept so long.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +15,14 @@
 
 namespace tw {
 
+/// A frame that was made here.
+struct OwnFrame {
+  Buffer buffer;             ///< what is sent
+  Buffer encoded;            ///< on a device: the same frame where it was encoded, but for its header
+  Group::Mark copied = 0;    ///< when `buffer` holds the bodies
+  bool sealed = false;
+};
+
 /// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
 class ChunkCoder {
  public:
@@ -20,17 +31,23 @@ class ChunkCoder {
   /// The tensors of this step.
   void bind(std::span<const Piece> pieces) { pieces_ = pieces; }
 
-  /// This rank's gradient of `chunk` as a sealed frame (hop worker). What only this rank decodes needs no checksum.
-  Buffer encode_gradient(const Chunk& chunk);
-  Buffer encode_own_gradient(const Chunk& chunk);
-  /// `mean`, the chunk's extents one after another, as a sealed frame (hop owner).
-  Buffer encode_mean(const Chunk& chunk, std::span<const float> mean);
+  /// This rank's gradient of `chunk` as a frame (hop worker): to be sent once `ready`, or for this rank alone.
+  OwnFrame encode_gradient(const Chunk& chunk);
+  OwnFrame encode_own_gradient(const Chunk& chunk);
+  /// `mean`, the chunk's extents one after another, as a frame (hop owner).
+  OwnFrame encode_mean(const Chunk& chunk, std::span<const float> mean);
+  /// Whether the frame can be sent. Seals it when it comes to that.
+  bool ready(const Chunk& chunk, Hop hop, OwnFrame& frame);
 
-  /// Opens, validates and decodes the worker frame of `source` into `sum`, the chunk's extents one after another. A
-  /// frame of this rank itself is taken as it is.
-  void decode_gradient(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame, Combine combine,
+  /// Opens, validates and decodes the worker frame of `source` into `sum`, the chunk's extents one after another.
+  void decode_gradient(const Chunk& chunk, std::uint32_t source, Message message, Combine combine,
                        std::span<float> sum);
-  /// Opens, validates and decodes the owner's frame into the bucket's tensors; likewise.
+  /// The same of a frame that was made here, which need not be ready.
+  void decode_gradient(const Chunk& chunk, OwnFrame& frame, Combine combine, std::span<float> sum);
+  /// Opens, validates and decodes the owner's frame into the bucket's tensors; and one that was made here.
+  void deliver_mean(const Chunk& chunk, Message message);
+  void deliver_mean(const Chunk& chunk, OwnFrame& frame);
+  /// The same for a frame that stays with the caller. Not on a device.
   void deliver_mean(const Chunk& chunk, std::span<const std::byte> frame);
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
@@ -40,15 +57,15 @@ class ChunkCoder {
   bool sums_in_place(const Chunk& chunk) const;
   /// Reports what encoding this rank's gradient would.
   void inspect_gradient(const Chunk& chunk);
-  void add_in_place(const Chunk& chunk, std::uint32_t source, std::span<const std::byte> frame);
+  void add_in_place(const Chunk& chunk, std::uint32_t source, Message message);
   void add_in_place(const Chunk& chunk, std::span<const float> values);
   /// Divides by the ranks; the mean as a sealed frame (hop owner).
-  Buffer finish_in_place(const Chunk& chunk);
+  OwnFrame finish_in_place(const Chunk& chunk);
   /// Inspects, adds the frame that `source` sent, which holds all that is still missing, and finishes; that frame
   /// becomes the mean's.
   void finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
 
-  /// For linear payloads, which are summed as they are: this rank's gradient as a frame whose header is still missing;
+  /// For linear payloads, which are summed as they are (not on a device): this rank's gradient as a frame whose header is still missing;
   /// the same added to a frame that `source` sent, whose header is then due anew; the payload divided by the ranks; the
   /// header.
   Buffer encode_unsealed(const Chunk& chunk);
@@ -57,18 +74,31 @@ class ChunkCoder {
   void seal(const Chunk& chunk, Hop hop, Buffer& own);
 
  private:
+  /// Scratch memory: the host's for what the host looks at, and where codecs work.
+  struct Scratch {
+    explicit Scratch(Group& group) : host(group.arena), coding(*group.exec.arena) {}
+    Arena::Scope host, coding;
+  };
+
+  static std::byte* address_of(const Piece& piece, const Extent& extent);
   Context context_for(std::uint32_t rank, Hop hop) const;
   FrameId frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const;
-  Input gradient_of(const Chunk& chunk, std::size_t extent, Arena::Scope& scratch) const;
+  Input gradient_of(const Chunk& chunk, std::size_t extent, Scratch& scratch) const;
   std::span<float> in_tensor(const Chunk& chunk, std::size_t extent) const;
   using Bodies = std::span<const std::span<const std::byte>>;
 
-  std::span<const Input> gradients_of(const Chunk& chunk, Arena::Scope& scratch) const;
-  std::span<const std::uint32_t> encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Buffer& frame,
-                                        Arena::Scope& scratch);
-  Buffer encode_and_seal(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Checksum checksum);
+  std::span<const Input> gradients_of(const Chunk& chunk, Scratch& scratch) const;
+  std::span<const std::uint32_t> encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop,
+                                        std::span<std::byte> frame, Scratch& scratch);
+  enum class Use : std::uint8_t { here, sent };
+  OwnFrame encode_frame(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Use use);
   void open_sum(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
-  Bodies open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame, Arena::Scope& scratch) const;
+  Bodies open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame, Scratch& scratch) const;
+  Bodies bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const;
+  Bodies brought_in(Bodies bodies, const Message& message, Scratch& scratch) const;
+  void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
+                     Scratch& scratch);
+  void deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch);
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 
   Group& group_;

@@ -3,11 +3,13 @@
 #include <cstring>
 
 #include "collectives/algorithm.hpp"
+#include "collectives/bucket_task.hpp"
 #include "collectives/engine.hpp"
 #include "collectives/plan.hpp"
 #include "collectives/registration.hpp"
 #include "collectives/select.hpp"
 #include "collectives/small.hpp"
+#include "collectives/staged_bucket.hpp"
 #include "collectives/state_file.hpp"
 #include "collectives/transport.hpp"
 #include "collectives/vote.hpp"
@@ -17,44 +19,6 @@ namespace tw {
 namespace {
 
 constexpr std::size_t kMaxDenseBytes = 1u << 20;
-
-// A bucket's operation, with the pieces of this step, as the engine sees it.
-class BucketTask final : public Operation {
- public:
-  /// `consumed` counts the buckets whose gradients are encoded; of the engine's thread.
-  BucketTask(std::unique_ptr<BucketOperation> operation, std::uint32_t& consumed)
-      : operation_(std::move(operation)), consumed_(consumed) {}
-
-  /// Before it is submitted.
-  void hand_over(std::span<const Piece> pieces) {
-    pieces_.assign(pieces.begin(), pieces.end());
-    stage_ = Stage::handed_over;
-  }
-
-  Progress advance() override {
-    if (stage_ == Stage::handed_over) {
-      operation_->start(pieces_);
-      stage_ = Stage::started;
-    }
-    const Progress progress = operation_->advance();
-    if (stage_ == Stage::started && operation_->gradient_consumed()) {
-      ++consumed_;
-      stage_ = Stage::consumed;
-      return progress == Progress::waiting ? Progress::more : progress;  // the vote may go on
-    }
-    return progress;
-  }
-  Wait waiting_for() const override {
-    return stage_ == Stage::handed_over ? Wait{0, "a bucket that was not begun"} : operation_->waiting_for();
-  }
-
- private:
-  enum class Stage : std::uint8_t { handed_over, started, consumed };
-  std::unique_ptr<BucketOperation> operation_;
-  std::uint32_t& consumed_;
-  std::vector<Piece> pieces_;
-  Stage stage_ = Stage::handed_over;
-};
 
 template <class T>
 void reduce_into(std::span<T> sum, std::span<const T> addend, Communicator::Reduce op) {
@@ -100,10 +64,11 @@ class Communicator::Impl {
 
   std::uint32_t rank() const { return engine_->rank(); }
   std::uint32_t ranks() const { return engine_->ranks(); }
+  const Exec& exec() const { return options_.exec; }
 
   void register_parameters(std::vector<Param> params, std::span<const BucketPieces> buckets);
   void begin_step(const StepInfo& step);
-  Work all_reduce(const Bucket& bucket);
+  Work all_reduce(const Exec& made_by, const Bucket& bucket);
   Verdict verdict(Deadline deadline);
   StepOutcome end_step(Deadline deadline);
   void broadcast(TensorView tensor, std::uint32_t root, Deadline deadline);
@@ -117,10 +82,10 @@ class Communicator::Impl {
   enum class Phase : std::uint8_t { unregistered, between_steps, in_step, voted };
 
   void require(Phase phase, std::string_view call) const;
-  void prepare_buckets(std::span<const std::vector<PlannedPiece>> planned);
+  void prepare_buckets(Group& group);
   void start_vote();
   void hand_over_missing();
-  void submit_bucket(const Bucket& bucket);
+  void submit_bucket(const Exec& made_by, const Bucket& bucket);
   std::string state_configuration() const;
 
   const CommunicatorOptions options_;
@@ -147,10 +112,8 @@ Communicator::Impl::Impl(TransportPtr transport, CommunicatorOptions options)
     : options_(std::move(options)), compressors_(options_.codec, options_.codec_for) {
   check_algorithm_name(options_.algorithm);
   TW_CHECK(options_.chunk_bytes >= 1024, UsageError, "chunk_bytes is ", options_.chunk_bytes, "; at least 1024");
-  engine_ = std::make_shared<Engine>(std::move(transport), options_.log);
+  engine_ = std::make_shared<Engine>(std::move(transport), options_.exec, options_.log);
   engine_->run([&](Group& group) {
-    group.exec.backend = options_.exec.backend;
-    group.exec.workers = options_.exec.workers;
     group.seed = options_.seed;
     group.communicator = options_.communicator_id;
     group.checksum = options_.checksum ? Checksum::crc32c : Checksum::none;
@@ -179,15 +142,21 @@ void Communicator::Impl::register_parameters(std::vector<Param> params, std::spa
   }
   agree(describe_configuration(options_, compressors_) + describe_params(params_) + describe_buckets(plans_),
         [&](std::span<const std::byte> blob) { return all_gather(blob, MessageKind::handshake, deadline); });
-  engine_->run([&](Group& group) {
-    for (const BucketPlan& plan : plans_) {
-      algorithm_->declare_slots(group.state, plan, ranks(), rank());
-      tasks_.push_back(std::make_shared<BucketTask>(algorithm_->prepare(group, plan), consumed_));
-    }
-    state_bytes_ = group.state.bytes();
-  });
+  engine_->run([&](Group& group) { prepare_buckets(group); });
   tickets_.resize(plans_.size());
   phase_ = Phase::between_steps;
+}
+
+void Communicator::Impl::prepare_buckets(Group& group) {
+  const bool staged = group.device != nullptr && !algorithm_->codes_on_device();
+  if (staged) group.code_on_host();
+  for (const BucketPlan& plan : plans_) {
+    algorithm_->declare_slots(group.state, plan, ranks(), rank());
+    auto operation = algorithm_->prepare(group, plan);
+    if (staged) operation = staged_through_host(group, std::move(operation));
+    tasks_.push_back(std::make_shared<BucketTask>(group, std::move(operation), consumed_));
+  }
+  state_bytes_ = group.state.bytes();
 }
 
 void Communicator::Impl::begin_step(const StepInfo& step) {
@@ -196,7 +165,7 @@ void Communicator::Impl::begin_step(const StepInfo& step) {
   absent_ = 0;
   engine_->run([&](Group& group) {
     group.step = step;
-    group.worker_status = group.owner_status = 0;
+    group.status(Hop::worker) = group.status(Hop::owner) = 0;
     consumed_ = 0;
   });
   start_vote();
@@ -212,7 +181,7 @@ void Communicator::Impl::start_vote() {
   source.bytes = sizeof(VoteRecord);
   source.ready = [this, buckets] { return consumed_ == buckets; };
   source.record = [this, &group](std::span<std::byte> out) {
-    const VoteRecord record{group.step.step, group.worker_status, absent_};
+    const VoteRecord record{group.step.step, group.status(Hop::worker), absent_};
     std::memcpy(out.data(), &record, sizeof record);
     engine_->set_voted(true);  // whoever has all votes may commit from here on
   };
@@ -221,20 +190,20 @@ void Communicator::Impl::start_vote() {
   vote_ticket_ = engine_->submit(vote_);
 }
 
-Work Communicator::Impl::all_reduce(const Bucket& bucket) {
+Work Communicator::Impl::all_reduce(const Exec& made_by, const Bucket& bucket) {
   require(Phase::in_step, "all_reduce");
   TW_CHECK(bucket.id < plans_.size(), UsageError, "bucket ", bucket.id, " is not registered; there are ",
            plans_.size());
   TW_CHECK(tickets_[bucket.id] == nullptr, UsageError, "bucket ", bucket.id, " was handed over twice in step ", step_);
   check_handed_over(bucket, plans_[bucket.id].pieces());
-  submit_bucket(bucket);
+  submit_bucket(made_by, bucket);
   return Work(std::make_shared<Work::Shared>(Work::Shared{tickets_[bucket.id], engine_}));
 }
 
-void Communicator::Impl::submit_bucket(const Bucket& bucket) {
+void Communicator::Impl::submit_bucket(const Exec& made_by, const Bucket& bucket) {
   for (const Piece& piece : bucket.pieces)
     if (piece.data.data == nullptr && piece.first == 0 && piece.data.count != 0) ++absent_;
-  tasks_[bucket.id]->hand_over(bucket.pieces);
+  tasks_[bucket.id]->hand_over(bucket.pieces, made_by);
   tickets_[bucket.id] = engine_->submit(tasks_[bucket.id]);
 }
 
@@ -244,7 +213,7 @@ void Communicator::Impl::hand_over_missing() {
     std::vector<Piece> pieces;
     for (const PlannedPiece& piece : plan.pieces())
       pieces.push_back({piece.param, piece.range.first, {nullptr, piece.param->dtype, piece.range.count}});
-    submit_bucket({plan.bucket(), pieces});
+    submit_bucket(options_.exec, {plan.bucket(), pieces});
   }
 }
 
@@ -266,7 +235,7 @@ StepOutcome Communicator::Impl::end_step(Deadline deadline) {
   for (const auto& ticket : tickets_) engine_->wait(ticket, deadline);
   engine_->run([&](Group& group) {
     if (!verdict.commit) return group.state.rollback();
-    TW_CHECK((group.owner_status & kStatusNonFinite) == 0, Error, "the sum of finite gradients overflowed at rank ",
+    TW_CHECK((group.status(Hop::owner) & kStatusNonFinite) == 0, Error, "the sum of finite gradients overflowed at rank ",
              group.rank(), " in step ", step_, "; lower the loss scale or the learning rate");
     group.state.commit();
   });
@@ -355,7 +324,8 @@ void Communicator::register_parameters(std::vector<Param> params, std::vector<Bu
   impl_->register_parameters(std::move(params), buckets);
 }
 void Communicator::begin_step(const StepInfo& step) { impl_->begin_step(step); }
-Work Communicator::all_reduce(const Bucket& bucket) { return impl_->all_reduce(bucket); }
+Work Communicator::all_reduce(const Bucket& bucket) { return impl_->all_reduce(impl_->exec(), bucket); }
+Work Communicator::all_reduce(const Exec& made_by, const Bucket& bucket) { return impl_->all_reduce(made_by, bucket); }
 Verdict Communicator::verdict(Deadline deadline) { return impl_->verdict(deadline); }
 StepOutcome Communicator::end_step(Deadline deadline) { return impl_->end_step(deadline); }
 

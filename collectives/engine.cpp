@@ -27,16 +27,17 @@ class CallOperation final : public Operation {
 
 }  // namespace
 
-Engine::Engine(TransportPtr transport, std::function<void(const std::string&)> log)
+Engine::Engine(TransportPtr transport, const Exec& place, std::function<void(const std::string&)> log)
     : transport_(std::move(transport)),
       rank_(transport_->rank()),
       ranks_(transport_->ranks()),
-      group_(*transport_),
+      group_(*transport_, place),
       log_(std::move(log)),
       thread_([this] { loop(); }) {}
 
 Engine::~Engine() {
   stop();
+  group_.settle();
   transport_.reset();  // it may use the buffers of unfinished sends until then
 }
 

@@ -44,8 +44,8 @@ struct WaitedSeconds {
 
 class Engine {
  public:
-  /// Starts the thread. `log` may be empty; it is called on that thread.
-  Engine(TransportPtr transport, std::function<void(const std::string&)> log);
+  /// Starts the thread. `place` says where gradients lie. `log` may be empty; it is called on that thread.
+  Engine(TransportPtr transport, const Exec& place, std::function<void(const std::string&)> log);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

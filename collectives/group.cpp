@@ -2,6 +2,30 @@
 
 namespace tw {
 
+Group::Group(Transport& moves, const Exec& place)
+    : transport(moves),
+      buffers(memory_of(place.backend == Backend::cuda ? Residence::pinned : Residence::host)),
+      status_(allocate_block(memory_of(place.backend == Backend::cuda ? Residence::pinned : Residence::host),
+                             2 * sizeof(std::uint32_t))) {
+  status(Hop::worker) = status(Hop::owner) = 0;
+  exec = {.backend = place.backend, .workers = place.workers, .arena = &arena};
+  if (place.backend == Backend::cuda) {
+    device = std::make_unique<DeviceSide>(place.device, [this] { transport.wake(); });
+    exec = device->exec;
+  }
+  state = State(exec);
+}
+
+void Group::code_on_host() {
+  exec = {.workers = exec.workers, .arena = &arena};
+  state = State(exec);
+}
+
+void Group::retire(Buffer buffer) {
+  while (!retired_.empty() && reached(retired_.front().first)) retired_.pop_front();
+  if (codes_on_device()) retired_.emplace_back(device->timeline.upcoming(), std::move(buffer));
+}
+
 Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {
   counters.sent_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
   counters.sent_messages.fetch_add(1, std::memory_order_relaxed);

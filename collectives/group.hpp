@@ -5,7 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include <tightwire/types.hpp>
 
@@ -14,6 +17,8 @@
 #include "compress/state.hpp"
 #include "compress/wire.hpp"
 #include "kernels/base/arena.hpp"
+#include "kernels/cuda/stream.hpp"
+#include "kernels/cuda/timeline.hpp"
 
 namespace tw {
 
@@ -41,34 +46,80 @@ class PhaseTimer {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+/// What a group needs besides where it codes on a device: a stream of its own, scratch memory and sums there.
+struct DeviceSide {
+  DeviceSide(std::uint32_t device, std::function<void()> wake)
+      : stream(device),
+        arena(memory_of(Residence::device, device)),
+        buffers(memory_of(Residence::device, device)),
+        exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get()},
+        timeline(exec, std::move(wake)) {}
+
+  cuda::Stream stream;
+  Arena arena;
+  BufferPool buffers;
+  Exec exec;
+  cuda::Timeline timeline;
+};
+
+/// Frames lie in host memory, for the transport; sums, residuals and what codecs take and give, where `exec` works.
+/// Work on a device is only enqueued, on its stream: `mark` and `reached` tell when it is done.
 struct Group {
-  explicit Group(Transport& moves) : transport(moves) { exec.arena = &arena; }
+  /// `place` says where gradients lie. Frames are pinned where that is a device.
+  Group(Transport& moves, const Exec& place);
 
   Transport& transport;
-  Exec exec;  ///< with the arena below
+  Exec exec;  ///< with the arenas and status words below
   StepInfo step;
   std::uint64_t seed = 0;
   std::uint32_t communicator = 0;
   std::uint32_t epoch = 0;
   Checksum checksum = Checksum::crc32c;
-  Arena arena;
+  Arena arena;  ///< the host's
   BufferPool buffers;
+  std::unique_ptr<DeviceSide> device;  ///< null where gradients lie on the host
   State state;
-  /// StatusBits found while encoding this rank's gradients, and, apart, while encoding means: only the first is known
-  /// before the vote.
-  std::uint32_t worker_status = 0;
-  std::uint32_t owner_status = 0;
   Counters counters;
+
+  /// Codes on the host although gradients lie on a device, before anything is prepared or declared.
+  void code_on_host();
+  bool codes_on_device() const { return exec.backend == Backend::cuda; }
+
+  /// StatusBits found while encoding this rank's gradients, and, apart, while encoding means: only the first is known
+  /// before the vote. On a device they are there once what finds them is done.
+  std::uint32_t& status(Hop hop) { return status_words()[static_cast<std::size_t>(hop)]; }
 
   std::uint32_t rank() const { return transport.rank(); }
   std::uint32_t ranks() const { return transport.ranks(); }
 
   /// Room for a frame, whose bodies are aligned for wide accesses.
   Buffer frame_buffer(std::size_t bytes) { return buffers.take(bytes, kFrameHeaderBytes); }
+  /// Where codecs work: the first `lead` bytes precede a multiple of 64.
+  Buffer coding_buffer(std::size_t bytes, std::size_t lead = 0) {
+    return (codes_on_device() ? device->buffers : buffers).take(bytes, lead);
+  }
+
+  /// A place behind everything enqueued so far; on the host, where nothing is, reached at once.
+  using Mark = cuda::Timeline::Mark;
+  Mark mark() { return codes_on_device() ? device->timeline.mark() : 0; }
+  bool reached(Mark mark) { return mark == 0 || device->timeline.reached(mark); }
+  /// Keeps a host buffer until what was enqueued so far has read it, as a later mark will tell.
+  void retire(Buffer buffer);
+  /// Waits for the device, which may still read buffers and wake the transport: before either goes.
+  void settle() noexcept {
+    if (device) device->timeline.settle();
+  }
+
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
   Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
   /// Posts one receive with room for `bytes`.
   Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
+
+ private:
+  std::uint32_t* status_words() { return reinterpret_cast<std::uint32_t*>(status_.get()); }
+
+  Block status_;  // a word a hop, which host and device reach
+  std::deque<std::pair<Mark, Buffer>> retired_;
 };
 
 /// A message on its way, with the memory it lives in. The request goes first, so that nothing moves into freed memory.

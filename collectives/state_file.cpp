@@ -100,9 +100,13 @@ void write_state(State& state, const std::string& configuration, const ByteSink&
   out.text(configuration);
   const auto entries = entries_of(state);
   out.value(std::uint64_t{entries.size()});
+  std::vector<float> values;
   for (const State::Entry& entry : entries) {
     out.value(header_of(entry));
-    out.bytes(std::as_bytes(entry.live));
+    values.resize(entry.live.size());
+    copy<float>(state.exec(), entry.live, values);
+    synchronize(state.exec());
+    out.bytes(std::as_bytes(std::span(values)));
   }
   const std::uint64_t hash = out.hash();
   out.value(hash);
@@ -130,7 +134,8 @@ void read_state(State& state, const std::string& configuration, const ByteSource
   const std::uint64_t hash = in.hash();
   TW_CHECK(in.value<std::uint64_t>() == hash, UsageError, "the saved state is torn: its checksum does not fit");
   for (std::size_t i = 0; i < entries.size(); ++i)
-    std::copy(values[i].begin(), values[i].end(), entries[i].live.begin());
+    copy<float>(state.exec(), values[i], entries[i].live);
+  synchronize(state.exec());
 }
 
 }  // namespace tw

@@ -3,8 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
+
+#include "kernels/clear.hpp"
 
 namespace tw {
 
@@ -16,21 +17,22 @@ constexpr std::size_t array_bytes(std::uint64_t count) {
   return (count * sizeof(T) + kBodyAlignment - 1) / kBodyAlignment * kBodyAlignment;
 }
 
-/// Takes arrays from room for a body, and zeroes their padding.
+/// Takes arrays from room for a body, and zeroes their padding where `exec` works.
 class BodyWriter {
  public:
-  explicit BodyWriter(std::span<std::byte> body) : rest_(body) {}
+  BodyWriter(const Exec& exec, std::span<std::byte> body) : exec_(exec), rest_(body) {}
 
   template <class T>
   std::span<T> array(std::uint64_t count) {
     const auto bytes = rest_.first(array_bytes<T>(count));
     rest_ = rest_.subspan(bytes.size());
     const std::size_t used = count * sizeof(T);
-    if (used != bytes.size()) std::memset(bytes.data() + used, 0, bytes.size() - used);
+    if (used != bytes.size()) clear_bytes(exec_, bytes.subspan(used));
     return {reinterpret_cast<T*>(bytes.data()), count};
   }
 
  private:
+  const Exec& exec_;
   std::span<std::byte> rest_;
 };
 

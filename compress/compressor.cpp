@@ -2,6 +2,8 @@
 
 #include <fnmatch.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "compress/registry.hpp"
@@ -25,6 +27,8 @@ std::string names_of(std::span<const Row<Thing>> table) {
   for (const auto& row : table) names += (names.empty() ? "" : ", ") + std::string(row.name);
   return names;
 }
+
+constexpr std::size_t kJobsAtATime = 64;  // coded in one call of a codec: a launch on a device
 
 // A parameter large enough to show what a codec's traits are where they do not depend on the shape.
 Param sample_param() { return {"sample", 0, 1024, 1024, DType::f32}; }
@@ -84,19 +88,27 @@ void Compressor::declare_slots(State& state, const Param& param, Hop hop, std::u
 void Compressor::encode(const Context& context, std::span<const EncodeJob> jobs,
                         std::span<std::uint32_t> body_bytes) const {
   if (!memory_) return codec_->encode(context, jobs, body_bytes);
+  for (std::size_t begin = 0; begin < jobs.size(); begin += kJobsAtATime) {
+    const std::size_t count = std::min(kJobsAtATime, jobs.size() - begin);
+    if (!encode_fused(context, jobs.subspan(begin, count), body_bytes.subspan(begin, count)))
+      for (std::size_t i = begin; i < begin + count; ++i) encode_in_steps(context, jobs[i], body_bytes[i]);
+  }
+}
+
+// False where codec or memory cannot do it in one pass.
+bool Compressor::encode_fused(const Context& context, std::span<const EncodeJob> jobs,
+                              std::span<std::uint32_t> body_bytes) const {
   const FusedFeedback* fused = codec_->fused_feedback();
-  Arena::Scope scratch(*context.exec.arena);
-  const auto fused_jobs = scratch.take<FusedFeedback::Job>(fused ? jobs.size() : 0);
+  if (fused == nullptr) return false;
+  std::array<FusedFeedback::Job, kJobsAtATime> fused_jobs;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const Input& input = jobs[i].input;
     const auto residual = memory_->plain_residual(context, {input.param, input.first, input.values.size()});
-    if (fused == nullptr || !residual) {
-      for (std::size_t j = 0; j < jobs.size(); ++j) encode_in_steps(context, jobs[j], body_bytes[j]);
-      return;
-    }
+    if (!residual) return false;
     fused_jobs[i] = {jobs[i], residual->live, residual->next};
   }
-  fused->encode_with_residual(context, fused_jobs, body_bytes);
+  fused->encode_with_residual(context, std::span(fused_jobs).first(jobs.size()), body_bytes);
+  return true;
 }
 
 void Compressor::encode_in_steps(const Context& context, const EncodeJob& job, std::uint32_t& body_bytes) const {

@@ -8,18 +8,24 @@
 namespace tw {
 namespace {
 const char* name_of(Hop hop) { return hop == Hop::worker ? "worker" : "owner"; }
+
+Block zeros(const Exec& exec, std::uint64_t count) {
+  Block block = allocate_block(memory_of(residence_of(exec), exec.device), count * sizeof(float));
+  fill_zero(exec, {block.get(), count * sizeof(float)});
+  return block;
+}
+
+std::span<float> floats(const Block& block, std::uint64_t first, std::uint64_t count) {
+  return {reinterpret_cast<float*>(block.get()) + first, count};
+}
 }  // namespace
 
 void State::declare(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count) {
   Slot& slot = slots_[Key{param.id, hop, std::string(name)}];
-  if (slot.live.empty()) {
-    slot.first = first;
-    slot.live.resize(count);
-    slot.next.resize(count);
-  }
-  TW_CHECK(slot.live.size() == count && (slot.first == first || count == 0), UsageError, "slot '", name, "' of '",
-           param.name, "' (", name_of(hop), ") was declared for ", slot.live.size(), " elements from ", slot.first,
-           ", now for ", count, " from ", first);
+  if (slot.count == 0 && count != 0) slot = {first, count, zeros(exec_, count), zeros(exec_, count)};
+  TW_CHECK(slot.count == count && (slot.first == first || count == 0), UsageError, "slot '", name, "' of '", param.name,
+           "' (", name_of(hop), ") was declared for ", slot.count, " elements from ", slot.first, ", now for ", count,
+           " from ", first);
 }
 
 SlotView State::write(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count) {
@@ -27,13 +33,12 @@ SlotView State::write(const Param& param, Hop hop, std::string_view name, std::u
   TW_CHECK(found != slots_.end(), UsageError, "no slot '", name, "' was declared for '", param.name, "' (",
            name_of(hop), ")");
   Slot& slot = found->second;
-  TW_CHECK(
-      first >= slot.first && first - slot.first <= slot.live.size() && count <= slot.live.size() - (first - slot.first),
-      UsageError, "slot '", name, "' of '", param.name, "' (", name_of(hop), ") holds ", slot.live.size(),
-      " elements from ", slot.first, "; asked for ", count, " from ", first);
+  TW_CHECK(first >= slot.first && first - slot.first <= slot.count && count <= slot.count - (first - slot.first),
+           UsageError, "slot '", name, "' of '", param.name, "' (", name_of(hop), ") holds ", slot.count,
+           " elements from ", slot.first, "; asked for ", count, " from ", first);
   slot.written = true;
-  const std::size_t begin = first - slot.first;
-  return {std::span(slot.live).subspan(begin, count), std::span(slot.next).subspan(begin, count)};
+  const std::uint64_t begin = first - slot.first;
+  return {floats(slot.live, begin, count), floats(slot.next, begin, count)};
 }
 
 void State::commit() {
@@ -47,14 +52,14 @@ void State::rollback() {
 
 std::size_t State::bytes() const {
   std::size_t bytes = 0;
-  for (const auto& [key, slot] : slots_) bytes += (slot.live.size() + slot.next.size()) * sizeof(float);
+  for (const auto& [key, slot] : slots_) bytes += 2 * slot.count * sizeof(float);
   return bytes;
 }
 
 void State::for_each(const std::function<void(const Entry&)>& visit) {
   for (auto& [key, slot] : slots_) {
     const auto& [param, hop, name] = key;
-    visit({param, hop, name, slot.first, slot.live});
+    visit({param, hop, name, slot.first, floats(slot.live, 0, slot.count)});
   }
 }
 

@@ -2,7 +2,7 @@
 // writes its next buffer; the end of the step swaps them on every rank or discards them on every rank.
 //
 // Slots are keyed by parameter, hop and name, never by bucket, and hold the range that this rank codes: the whole
-// parameter as a worker, its shard as an owner.
+// parameter as a worker, its shard as an owner. They lie where codecs work: on the host, or on a device.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 
 #include <tightwire/types.hpp>
 
-#include "kernels/base/aligned.hpp"
+#include "kernels/base/place.hpp"
 
 namespace tw {
 
@@ -30,6 +30,9 @@ struct SlotView {
 /// Not thread safe; used by the communicator's thread alone.
 class State {
  public:
+  /// Slots lie where `exec` works; on a device they are written on its stream, which must outlive the state.
+  explicit State(const Exec& exec = {}) : exec_(exec) {}
+
   /// Makes the slot for elements [first, first + count) of the parameter, zeros, unless it is there already with the
   /// same range. Slots are declared at registration so that no step allocates.
   void declare(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count);
@@ -45,6 +48,8 @@ class State {
 
   /// Bytes held, both buffers.
   std::size_t bytes() const;
+  /// Where slots lie, and how to get at them: with copies in this Exec's order.
+  const Exec& exec() const { return exec_; }
 
   /// Calls `visit` for every slot in key order: its name ("w1.weight/worker/residual"-like key parts) and live values.
   struct Entry {
@@ -58,11 +63,12 @@ class State {
 
  private:
   struct Slot {
-    std::uint64_t first = 0;
-    AlignedVector<float> live, next;
+    std::uint64_t first = 0, count = 0;
+    Block live, next;  // of `count` f32
     bool written = false;
   };
   using Key = std::tuple<std::uint32_t, Hop, std::string>;
+  Exec exec_;
   std::map<Key, Slot, std::less<>> slots_;
 };
 

@@ -2,7 +2,10 @@
 //
 //   index_j = drawn(stratum(j, k, count), words.word(first + j))
 //
-// They ascend, cost one word each, and each element is drawn with probability 1 / (size of its stratum).
+// They ascend, cost one word each, and each element is drawn with probability 1 / (size of its stratum). What makes the
+// drawn values unbiased:
+//
+//   value_j = canonical(value_j * f32(size of stratum(j, k, count)))
 #pragma once
 
 #include <cstdint>
@@ -22,17 +25,23 @@ struct SampledRun {
 
 /// indices.size() <= run.count of them, relative to the run.
 using SampleStrata = void(const Exec&, SampledRun, std::span<std::uint32_t> indices);
+/// values.size() <= count: one a stratum of `count` elements.
+using ScaleByStrata = void(const Exec&, std::uint64_t count, std::span<float> values);
 
 namespace reference {
 SampleStrata sample_strata;
-}
+ScaleByStrata scale_by_strata;
+}  // namespace reference
 namespace simd {
 SampleStrata sample_strata;
 }
 namespace cuda {
 SampleStrata sample_strata;
-}
+ScaleByStrata scale_by_strata;
+}  // namespace cuda
 
 inline constexpr Kernel<SampleStrata> sample_strata{reference::sample_strata, simd::sample_strata, cuda::sample_strata};
+inline constexpr Kernel<ScaleByStrata> scale_by_strata{reference::scale_by_strata, reference::scale_by_strata,
+                                                       cuda::scale_by_strata};
 
 }  // namespace tw

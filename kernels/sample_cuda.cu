@@ -1,6 +1,6 @@
 // Four indices a thread, of one Philox counter. Strata are followed as in sample_cpu.cpp: one division finds the first
 // stratum of a thread, the three behind it carry its remainder along.
-#include "kernels/cuda/launch.hpp"
+#include "kernels/cuda/elementwise.hpp"
 #include "kernels/math/strata.hpp"
 #include "kernels/sample.hpp"
 
@@ -43,7 +43,23 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+struct ScaleByStratum {
+  std::uint64_t parts, count;
+
+  template <class Access>
+  __device__ void operator()(Access at, Findings&, float* values) const {
+    auto value = at.load(values);
+    for (int i = 0; i < at.kCount; ++i)
+      value[i] = canonical(value[i] * static_cast<float>(stratum(at.index(i), parts, count).count));
+    at.store(values, value);
+  }
+};
+
 }  // namespace
+
+void scale_by_strata(const Exec& exec, std::uint64_t count, std::span<float> values) {
+  elementwise(exec, values.size(), ScaleByStratum{values.size(), count}, values.data());
+}
 
 void sample_strata(const Exec& exec, SampledRun run, std::span<std::uint32_t> indices) {
   const std::uint64_t parts = indices.size();

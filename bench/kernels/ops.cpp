@@ -6,8 +6,10 @@
 
 #include "bench/codecs.hpp"
 #include "kernels/cast.hpp"
+#include "kernels/clear.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/dither.hpp"
+#include "kernels/feedback.hpp"
 #include "kernels/inspect.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/reduce.hpp"
@@ -106,6 +108,9 @@ const BenchmarkedOp kOps[] = {
     {"randomk/gather", [](const Exec& e, OpBuffers& b) { gather(e, b.values, sparse_body(b)); }},
     {"inspect", [](const Exec& e, OpBuffers& b) { inspect(e, b.values); }},
     {"accumulate", [](const Exec& e, OpBuffers& b) { accumulate(e, b.values, b.out); }},
+    {"correct", [](const Exec& e, OpBuffers& b) { correct(e, b.values, b.residual_in, b.residual_out); }},
+    {"remainder", [](const Exec& e, OpBuffers& b) { remainder(e, b.values, b.out, b.residual_out); }},
+    {"clear", [](const Exec& e, OpBuffers& b) { clear_bytes(e, std::as_writable_bytes(b.out)); }},
     {"divide", [](const Exec& e, OpBuffers& b) { divide(e, b.out, 1.0f); }},
     {"average", [](const Exec& e, OpBuffers& b) { average(e, b.values, 2.0f, b.out); }},
 };

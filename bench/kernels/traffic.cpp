@@ -34,6 +34,9 @@ constexpr std::string_view kPhilox = "ten rounds of Philox for four elements are
 constexpr Floor kFloors[] = {
     {"inspect", 4, ""},
     {"accumulate", 4 + 4 + 4, ""},
+    {"correct", 4 + 4 + 4, ""},
+    {"remainder", 4 + 4 + 4, ""},
+    {"clear", 4, ""},
     {"divide", 4 + 4, ""},
     {"average", 4 + 4 + 4 + 4, ""},
     {"int8/encode", 4 + 1 + kUnit, ""},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
+#include <utility>
 
 #include "collectives/chunk_coder.hpp"
 #include "collectives/tag.hpp"
@@ -18,6 +20,7 @@ constexpr std::size_t kWindow = 16;
 struct OwnedChunk {
   const Chunk* chunk;
   std::vector<Message> frames;    // by rank; the own one is never received
+  OwnFrame own = {};
   std::uint32_t next_source = 0;  // frames are added in rank order
   bool own_encoded = false;
   bool in_place = false;  // the sum grows in the tensors
@@ -26,10 +29,12 @@ struct OwnedChunk {
 
 // A frame on its way to one peer or to all.
 struct Outgoing {
-  Buffer frame;
-  std::vector<Request> sends;
+  const Chunk* chunk;
+  OwnFrame frame;
+  std::vector<Request> sends = {};
+  bool posted = false;  // not before the frame is ready
   bool done() const {
-    return std::all_of(sends.begin(), sends.end(), [](const Request& send) { return send.done(); });
+    return posted && std::all_of(sends.begin(), sends.end(), [](const Request& send) { return send.done(); });
   }
 };
 
@@ -39,6 +44,7 @@ struct OtherOwner {
   std::span<const Chunk> chunks;
   std::size_t encoded = 0;
   std::deque<Outgoing> sends = {};
+  std::size_t posted_sends = 0;  // of those
   std::size_t posted = 0;
   std::size_t delivered = 0;
   std::deque<Message> means = {};  // of chunks [delivered, posted)
@@ -50,7 +56,7 @@ class TwoShotOperation final : public BucketOperation {
 
   void start(std::span<const Piece> pieces) override;
   Progress advance() override;
-  bool gradient_consumed() const override { return encoded_ == plan_.chunks().size(); }
+  bool gradient_consumed() const override { return consumed_; }
   Wait waiting_for() const override;
 
  private:
@@ -64,19 +70,25 @@ class TwoShotOperation final : public BucketOperation {
   bool deliver_arrived_mean();
   void add_frame(OwnedChunk& owned);
   void add_in_place(OwnedChunk& owned);
-  Buffer encode_mean(OwnedChunk& owned);
+  OwnFrame encode_mean(OwnedChunk& owned);
   void finish_owned(OwnedChunk& owned);
   void post_receives();
+  bool send_ready_frames();
   void drop_finished_sends();
   bool all_delivered() const;
+  bool is_consumed();
+  bool is_complete();
 
   Group& group_;
   const BucketPlan& plan_;
   ChunkCoder coder_;
   std::size_t encoded_ = 0;  // chunks, of all owners
+  bool consumed_ = false;
+  std::optional<Group::Mark> all_encoded_, all_done_;  // once there is nothing more to enqueue
   std::vector<OwnedChunk> owned_;
   std::size_t own_encoded_ = 0, own_posted_ = 0, own_finished_ = 0;  // chunks finish in order
   std::deque<Outgoing> mean_sends_;
+  std::size_t posted_means_ = 0;  // of those
   std::deque<OtherOwner> others_;  // beginning with the next rank
   std::size_t turn_ = 0;           // whose chunk is encoded next
 };
@@ -95,6 +107,8 @@ TwoShotOperation::TwoShotOperation(Group& group, const BucketPlan& plan)
 void TwoShotOperation::start(std::span<const Piece> pieces) {
   coder_.bind(pieces);
   encoded_ = own_encoded_ = own_posted_ = own_finished_ = turn_ = 0;
+  consumed_ = false;
+  all_encoded_.reset(), all_done_.reset();
   for (OwnedChunk& owned : owned_) {
     owned.next_source = 0;
     owned.own_encoded = false;
@@ -122,12 +136,47 @@ void TwoShotOperation::post_receives() {
 
 Operation::Progress TwoShotOperation::advance() {
   drop_finished_sends();
+  const bool sent = send_ready_frames();
   // The owner's work first: others wait for its means. Then what fills the wire; then what only this rank waits for.
   if (add_arrived_frame() || encode_next_gradient() || deliver_arrived_mean() || encode_own_gradient()) {
+    send_ready_frames();
     post_receives();
+    consumed_ = is_consumed();
     return Progress::more;
   }
-  return all_delivered() ? Progress::complete : Progress::waiting;
+  consumed_ = is_consumed();
+  if (is_complete()) return Progress::complete;
+  return sent ? Progress::more : Progress::waiting;
+}
+
+bool TwoShotOperation::is_consumed() {
+  if (encoded_ != plan_.chunks().size()) return false;
+  if (!all_encoded_) all_encoded_ = group_.mark();
+  return group_.reached(*all_encoded_);
+}
+
+bool TwoShotOperation::is_complete() {
+  if (!all_delivered()) return false;
+  if (!all_done_) all_done_ = group_.mark();
+  return group_.reached(*all_done_);
+}
+
+bool TwoShotOperation::send_ready_frames() {
+  bool sent = false;
+  for (; posted_means_ < mean_sends_.size(); ++posted_means_, sent = true) {
+    Outgoing& mean = mean_sends_[posted_means_];
+    if (!(mean.posted = coder_.ready(*mean.chunk, Hop::owner, mean.frame))) break;
+    for (const OtherOwner& other : others_)
+      mean.sends.push_back(group_.send(other.rank, tag_of(*mean.chunk, Hop::owner), mean.frame.buffer.bytes()));
+  }
+  for (OtherOwner& other : others_)
+    for (; other.posted_sends < other.sends.size(); ++other.posted_sends, sent = true) {
+      Outgoing& gradient = other.sends[other.posted_sends];
+      if (!(gradient.posted = coder_.ready(*gradient.chunk, Hop::worker, gradient.frame))) break;
+      gradient.sends.push_back(
+          group_.send(other.rank, tag_of(*gradient.chunk, Hop::worker), gradient.frame.buffer.bytes()));
+    }
+  return sent;
 }
 
 bool TwoShotOperation::add_arrived_frame() {
@@ -147,11 +196,13 @@ bool TwoShotOperation::add_arrived_frame() {
 
 void TwoShotOperation::add_frame(OwnedChunk& owned) {
   const std::uint32_t source = owned.next_source++;
-  if (source == 0) owned.sum = group_.buffers.take(owned.chunk->count() * sizeof(float));
-  Message& message = owned.frames[source];
-  const auto frame = source == group_.rank() ? std::span<const std::byte>(message.buffer.bytes()) : message.received();
-  coder_.decode_gradient(*owned.chunk, source, frame, source == 0 ? Combine::assign : Combine::add, owned.sum.floats());
-  message = {};
+  if (source == 0) owned.sum = group_.coding_buffer(owned.chunk->count() * sizeof(float));
+  const Combine combine = source == 0 ? Combine::assign : Combine::add;
+  if (source != group_.rank())
+    return coder_.decode_gradient(*owned.chunk, source, std::exchange(owned.frames[source], {}), combine,
+                                  owned.sum.floats());
+  coder_.decode_gradient(*owned.chunk, owned.own, combine, owned.sum.floats());
+  owned.own = {};
 }
 
 // In rank order too: the two terms of a sum may change places, so the own gradient may take the sum of those before it,
@@ -161,15 +212,14 @@ void TwoShotOperation::add_in_place(OwnedChunk& owned) {
   if (source < rank && rank > 1) return add_frame(owned);
   ++owned.next_source;
   if (source != rank) {
-    coder_.add_in_place(*owned.chunk, source, owned.frames[source].received());
-    owned.frames[source] = {};
+    coder_.add_in_place(*owned.chunk, source, std::exchange(owned.frames[source], {}));
   } else if (rank > 1) {
     coder_.add_in_place(*owned.chunk, owned.sum.floats());
     owned.sum.release();
   }
 }
 
-Buffer TwoShotOperation::encode_mean(OwnedChunk& owned) {
+OwnFrame TwoShotOperation::encode_mean(OwnedChunk& owned) {
   if (owned.in_place) return coder_.finish_in_place(*owned.chunk);
   const std::span<float> mean = owned.sum.floats();
   divide(group_.exec, mean, static_cast<float>(group_.ranks()));
@@ -177,12 +227,10 @@ Buffer TwoShotOperation::encode_mean(OwnedChunk& owned) {
 }
 
 void TwoShotOperation::finish_owned(OwnedChunk& owned) {
-  Outgoing outgoing{encode_mean(owned), {}};
+  mean_sends_.push_back({owned.chunk, encode_mean(owned)});
   owned.sum.release();
-  for (const OtherOwner& other : others_)
-    outgoing.sends.push_back(group_.send(other.rank, tag_of(*owned.chunk, Hop::owner), outgoing.frame.bytes()));
-  if (!owned.in_place) coder_.deliver_mean(*owned.chunk, outgoing.frame.bytes());
-  mean_sends_.push_back(std::move(outgoing));
+  send_ready_frames();
+  if (!owned.in_place) coder_.deliver_mean(*owned.chunk, mean_sends_.back().frame);
   while (own_finished_ < owned_.size() && owned_[own_finished_].next_source == group_.ranks()) ++own_finished_;
 }
 
@@ -193,9 +241,7 @@ bool TwoShotOperation::encode_next_gradient() {
     if (other.encoded == other.chunks.size() || other.sends.size() >= kWindow) continue;
     const Chunk& chunk = other.chunks[other.encoded++];
     ++encoded_;
-    Outgoing outgoing{coder_.encode_gradient(chunk), {}};
-    outgoing.sends.push_back(group_.send(other.rank, tag_of(chunk, Hop::worker), outgoing.frame.bytes()));
-    other.sends.push_back(std::move(outgoing));
+    other.sends.push_back({&chunk, coder_.encode_gradient(chunk)});
     return true;
   }
   return false;
@@ -209,14 +255,14 @@ bool TwoShotOperation::encode_own_gradient() {
   if (owned.in_place)
     coder_.inspect_gradient(*owned.chunk);
   else
-    owned.frames[group_.rank()].buffer = coder_.encode_own_gradient(*owned.chunk);
+    owned.own = coder_.encode_own_gradient(*owned.chunk);
   return owned.own_encoded = true;
 }
 
 bool TwoShotOperation::deliver_arrived_mean() {
   for (OtherOwner& other : others_) {
     if (other.means.empty() || !other.means.front().done()) continue;
-    coder_.deliver_mean(other.chunks[other.delivered], other.means.front().received());
+    coder_.deliver_mean(other.chunks[other.delivered], std::move(other.means.front()));
     other.means.pop_front();
     ++other.delivered;
     return true;
@@ -232,9 +278,9 @@ bool TwoShotOperation::all_delivered() const {
 }
 
 void TwoShotOperation::drop_finished_sends() {
-  while (!mean_sends_.empty() && mean_sends_.front().done()) mean_sends_.pop_front();
+  for (; !mean_sends_.empty() && mean_sends_.front().done(); --posted_means_) mean_sends_.pop_front();
   for (OtherOwner& other : others_)
-    while (!other.sends.empty() && other.sends.front().done()) other.sends.pop_front();
+    for (; !other.sends.empty() && other.sends.front().done(); --other.posted_sends) other.sends.pop_front();
 }
 
 Operation::Wait TwoShotOperation::waiting_for() const {

@@ -16,12 +16,12 @@ std::size_t Cast::max_bytes(const Extent& extent) const { return array_bytes<std
 
 void Cast::encode_run(const Context& context, const EncodeJob& job) const {
   const auto values = job.input.values;
-  narrow(context.exec, values, dtype_, BodyWriter(job.body).array<std::uint16_t>(values.size()));
+  narrow(context.exec, values, dtype_, BodyWriter(context.exec, job.body).array<std::uint16_t>(values.size()));
 }
 
 void Cast::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
   const auto values = job.input.values;
-  narrow_feedback(context.exec, values, feedback, dtype_, BodyWriter(job.body).array<std::uint16_t>(values.size()));
+  narrow_feedback(context.exec, values, feedback, dtype_, BodyWriter(context.exec, job.body).array<std::uint16_t>(values.size()));
 }
 
 void Cast::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

@@ -19,7 +19,7 @@ std::size_t Identity::max_bytes(const Extent& extent) const {
 
 void Identity::encode_run(const Context& context, const EncodeJob& job) const {
   const auto& [param, first, values] = job.input;
-  BodyWriter body(job.body);
+  BodyWriter body(context.exec, job.body);
   if (param->dtype == DType::f32)
     copy_values(context.exec, values, body.array<float>(values.size()));
   else

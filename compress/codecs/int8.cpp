@@ -17,19 +17,19 @@ std::size_t Int8::max_bytes(const Extent& extent) const {
   return array_bytes<float>(blocks_of(extent.count, block_)) + array_bytes<std::int8_t>(extent.count);
 }
 
-Int8Body Int8::body_of(const EncodeJob& job) const {
+Int8Body Int8::body_of(const Exec& exec, const EncodeJob& job) const {
   const std::uint64_t count = job.input.values.size();
-  BodyWriter body(job.body);
+  BodyWriter body(exec, job.body);
   const auto units = body.array<float>(blocks_of(count, block_));
   return {block_, units, body.array<std::int8_t>(count)};
 }
 
 void Int8::encode_run(const Context& context, const EncodeJob& job) const {
-  quantize_int8(context.exec, job.input.values, body_of(job));
+  quantize_int8(context.exec, job.input.values, body_of(context.exec, job));
 }
 
 void Int8::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
-  quantize_int8_feedback(context.exec, job.input.values, feedback, body_of(job));
+  quantize_int8_feedback(context.exec, job.input.values, feedback, body_of(context.exec, job));
 }
 
 void Int8::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

@@ -32,7 +32,7 @@ class Int8 final : public FusedRunCodec {
   void decode_run(const Context& context, const DecodeJob& job, Blend how) const override;
 
  private:
-  Int8Body body_of(const EncodeJob& job) const;
+  Int8Body body_of(const Exec& exec, const EncodeJob& job) const;
 
   std::uint64_t block_;
 };

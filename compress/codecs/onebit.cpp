@@ -20,19 +20,19 @@ std::size_t OneBit::max_bytes(const Extent& extent) const {
   return array_bytes<float>(blocks_of(extent.count, block_)) + array_bytes<std::uint32_t>(words_of(extent.count));
 }
 
-SignBody OneBit::body_of(const EncodeJob& job) const {
+SignBody OneBit::body_of(const Exec& exec, const EncodeJob& job) const {
   const std::uint64_t count = job.input.values.size();
-  BodyWriter body(job.body);
+  BodyWriter body(exec, job.body);
   const auto units = body.array<float>(blocks_of(count, block_));
   return {block_, units, body.array<std::uint32_t>(words_of(count))};
 }
 
 void OneBit::encode_run(const Context& context, const EncodeJob& job) const {
-  encode_signs(context.exec, job.input.values, body_of(job));
+  encode_signs(context.exec, job.input.values, body_of(context.exec, job));
 }
 
 void OneBit::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
-  encode_signs_feedback(context.exec, job.input.values, feedback, body_of(job));
+  encode_signs_feedback(context.exec, job.input.values, feedback, body_of(context.exec, job));
 }
 
 void OneBit::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

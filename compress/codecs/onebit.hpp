@@ -33,7 +33,7 @@ class OneBit final : public FusedRunCodec {
   void decode_run(const Context& context, const DecodeJob& job, Blend how) const override;
 
  private:
-  SignBody body_of(const EncodeJob& job) const;
+  SignBody body_of(const Exec& exec, const EncodeJob& job) const;
 
   std::uint64_t block_;
 };

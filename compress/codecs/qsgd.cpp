@@ -31,19 +31,19 @@ std::size_t Qsgd::max_bytes(const Extent& extent) const {
   return array_bytes<float>(blocks_of(extent.count, block_)) + array_bytes<std::uint32_t>(words_of(extent.count));
 }
 
-DitherBody Qsgd::body_of(const EncodeJob& job) const {
+DitherBody Qsgd::body_of(const Exec& exec, const EncodeJob& job) const {
   const std::uint64_t count = job.input.values.size();
-  BodyWriter body(job.body);
+  BodyWriter body(exec, job.body);
   const auto units = body.array<float>(blocks_of(count, block_));
   return {block_, bits_, units, body.array<std::uint32_t>(words_of(count))};
 }
 
 void Qsgd::encode_run(const Context& context, const EncodeJob& job) const {
-  encode_dithered(context.exec, job.input.values, norm_, noise_of(context, job.input), body_of(job));
+  encode_dithered(context.exec, job.input.values, norm_, noise_of(context, job.input), body_of(context.exec, job));
 }
 
 void Qsgd::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
-  encode_dithered_feedback(context.exec, job.input.values, feedback, norm_, noise_of(context, job.input), body_of(job));
+  encode_dithered_feedback(context.exec, job.input.values, feedback, norm_, noise_of(context, job.input), body_of(context.exec, job));
 }
 
 void Qsgd::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

@@ -38,7 +38,7 @@ class Qsgd final : public FusedRunCodec {
 
  private:
   std::uint64_t words_of(std::uint64_t count) const { return (count + 31) / 32 * bits_; }
-  DitherBody body_of(const EncodeJob& job) const;
+  DitherBody body_of(const Exec& exec, const EncodeJob& job) const;
 
   std::uint32_t bits_;
   std::uint64_t block_;

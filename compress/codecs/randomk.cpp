@@ -3,8 +3,6 @@
 #include "compress/randomness.hpp"
 #include "kernels/base/arena.hpp"
 #include "kernels/inspect.hpp"
-#include "kernels/math/bits.hpp"
-#include "kernels/math/strata.hpp"
 #include "kernels/scatter.hpp"
 
 namespace tw {
@@ -40,13 +38,12 @@ void RandomK::encode_run(const Context& context, const EncodeJob& job) const {
   const auto& [param, first, values] = job.input;
   const Extent extent{param, first, values.size()};
   const std::uint64_t selected = amount_.selected(extent);
-  const auto sent = BodyWriter(job.body).array<float>(selected);
+  const auto sent = BodyWriter(context.exec, job.body).array<float>(selected);
   inspect(context.exec, values);  // what is not sent may stay in a residual
   Arena::Scope scratch(*context.exec.arena);
   gather(context.exec, values, {indices_of(context, extent, selected, scratch), sent});
   if (!unbiased_ || context.key.hop != Hop::worker) return;
-  for (std::uint64_t j = 0; j < selected; ++j)
-    sent[j] = canonical(sent[j] * static_cast<float>(stratum(j, selected, extent.count).count));
+  scale_by_strata(context.exec, extent.count, sent);
 }
 
 void RandomK::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

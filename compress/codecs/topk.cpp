@@ -17,10 +17,10 @@ std::size_t TopK::max_bytes(const Extent& extent) const {
   return array_bytes<std::uint32_t>(selected) + array_bytes<float>(selected);
 }
 
-SparseBody TopK::body_of(const EncodeJob& job) const {
+SparseBody TopK::body_of(const Exec& exec, const EncodeJob& job) const {
   const auto& [param, first, values] = job.input;
   const std::uint64_t selected = amount_.selected({param, first, values.size()});
-  BodyWriter body(job.body);
+  BodyWriter body(exec, job.body);
   const auto indices = body.array<std::uint32_t>(selected);
   return {indices, body.array<float>(selected)};
 }
@@ -33,11 +33,11 @@ SparseView TopK::view_of(std::span<const std::byte> bytes, const Extent& extent)
 }
 
 void TopK::encode_run(const Context& context, const EncodeJob& job) const {
-  select_largest(context.exec, job.input.values, body_of(job));
+  select_largest(context.exec, job.input.values, body_of(context.exec, job));
 }
 
 void TopK::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
-  select_largest_feedback(context.exec, job.input.values, feedback, body_of(job));
+  select_largest_feedback(context.exec, job.input.values, feedback, body_of(context.exec, job));
 }
 
 void TopK::validate_run(std::span<const std::byte> body, const Extent& extent) const {

@@ -35,7 +35,7 @@ class TopK final : public FusedRunCodec, public Selection {
   void decode_run(const Context& context, const DecodeJob& job, Blend how) const override;
 
  private:
-  SparseBody body_of(const EncodeJob& job) const;
+  SparseBody body_of(const Exec& exec, const EncodeJob& job) const;
   SparseView view_of(std::span<const std::byte> body, const Extent& extent) const;
 
   Amount amount_;

@@ -1,5 +1,7 @@
 #include "compress/memories/error_feedback.hpp"
 
+#include "kernels/feedback.hpp"
+
 namespace tw {
 namespace {
 constexpr std::string_view kSlot = "residual";
@@ -16,13 +18,13 @@ void ErrorFeedback::declare_slots(State& state, const Param& param, Hop hop, std
 
 void ErrorFeedback::prepare(const Context& context, const Input& gradient, std::span<float> p) const {
   const SlotView residual = residual_of(context, {gradient.param, gradient.first, gradient.values.size()});
-  for (std::size_t i = 0; i < p.size(); ++i) p[i] = gradient.values[i] + residual.live[i];
+  correct(context.exec, gradient.values, residual.live, p);
 }
 
 void ErrorFeedback::absorb(const Context& context, const Input& p, const Codec&, std::span<const std::byte>,
                            std::span<const float> own_estimate) const {
   const SlotView residual = residual_of(context, {p.param, p.first, p.values.size()});
-  for (std::size_t i = 0; i < p.values.size(); ++i) residual.next[i] = p.values[i] - own_estimate[i];
+  remainder(context.exec, p.values, own_estimate, residual.next);
 }
 
 std::optional<SlotView> ErrorFeedback::plain_residual(const Context& context, const Extent& extent) const {

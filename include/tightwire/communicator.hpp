@@ -38,7 +38,9 @@ struct CommunicatorOptions {
   bool checksum = true;                  ///< CRC-32C on every frame
   std::uint32_t communicator_id = 0;     ///< tells communicators of one process group apart
   double deadline_seconds = 30;          ///< for waits inside the library that take no deadline
-  Exec exec = {};                        ///< backend and workers; arena and status are the library's own
+  /// Where gradients lie and are coded: backend, workers; with Backend::cuda the device, and the stream whose order
+  /// gradients become ready in. Arena and status are the library's own.
+  Exec exec = {};
   std::function<void(const std::string&)> log = {};  ///< called on the communicator's thread; may be empty
 };
 
@@ -125,6 +127,9 @@ class Communicator {
   /// Starts the all-reduce of a registered bucket; its pieces must be the registered ones (UsageError names the
   /// difference), null data meaning "no gradient here this step". Gradients are replaced by the mean.
   Work all_reduce(const Bucket& bucket);
+  /// The same where another stream made the gradients: they are read once it has come as far as it is now. The caller
+  /// does not wait. What is enqueued on any stream after `Work::wait` comes after the mean.
+  Work all_reduce(const Exec& made_by, const Bucket& bucket);
   /// Waits for the vote. Buckets that were not handed over by now count as absent.
   Verdict verdict(Deadline deadline);
   /// Waits for all work, then commits memories on every rank, or rolls them back on every rank.

@@ -12,21 +12,19 @@ constexpr std::size_t align_up(std::size_t bytes) {
 
 std::size_t Arena::reserved_bytes() const {
   std::size_t total = 0;
-  for (const Block& block : blocks_) total += block.get_deleter().capacity;
+  for (const Block& block : blocks_) total += block.get_deleter().bytes;
   return total;
 }
 
 void* Arena::take_bytes(std::size_t bytes) {
   bytes = align_up(bytes);
-  while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].get_deleter().capacity) {
+  while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].get_deleter().bytes) {
     ++block_;
     used_ = 0;
   }
   if (block_ == blocks_.size()) {
-    const std::size_t grown = blocks_.empty() ? kFirstBlockBytes : 2 * blocks_.back().get_deleter().capacity;
-    const std::size_t capacity = std::max(grown, bytes);
-    auto* memory = static_cast<std::byte*>(upstream_->allocate(capacity, kAlignment));
-    blocks_.push_back(Block(memory, Free{upstream_, capacity}));
+    const std::size_t grown = blocks_.empty() ? kFirstBlockBytes : 2 * blocks_.back().get_deleter().bytes;
+    blocks_.push_back(allocate_block(*upstream_, std::max(grown, bytes)));
   }
   void* taken = blocks_[block_].get() + used_;
   used_ += bytes;

@@ -6,10 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <memory_resource>
 #include <span>
 #include <vector>
+
+#include "kernels/base/place.hpp"
 
 namespace tw {
 
@@ -17,7 +18,7 @@ namespace tw {
 /// or a device's (kernels/cuda/device_buffer.hpp), of which the arena touches no byte.
 class Arena {
  public:
-  static constexpr std::size_t kAlignment = 64;
+  static constexpr std::size_t kAlignment = FreeBlock::kAlignment;
 
   /// `upstream` must outlive the arena.
   explicit Arena(std::pmr::memory_resource& upstream = *std::pmr::new_delete_resource()) : upstream_(&upstream) {}
@@ -46,13 +47,6 @@ class Arena {
   std::size_t reserved_bytes() const;
 
  private:
-  struct Free {
-    std::pmr::memory_resource* upstream;
-    std::size_t capacity;
-    void operator()(std::byte* p) const { upstream->deallocate(p, capacity, kAlignment); }
-  };
-  using Block = std::unique_ptr<std::byte[], Free>;
-
   void* take_bytes(std::size_t bytes);
   void rewind(std::size_t block, std::size_t used);
 

@@ -34,6 +34,9 @@ class WarpTile {
 
   __device__ explicit WarpTile(std::uint64_t first) : first_(first) {}
 
+  /// Which element the i-th is.
+  __device__ std::uint64_t index(int i) const { return first_ + 4 * lane() + static_cast<unsigned>(i < 4 ? i : 124 + i); }
+
   template <class T>
   __device__ Elements<T, kCount> load(const T* from) const {
     const auto* words = reinterpret_cast<const uint4*>(from + first_);
@@ -81,6 +84,8 @@ class OneElement {
   static constexpr int kCount = 1;
 
   __device__ explicit OneElement(std::uint64_t index) : index_(index) {}
+
+  __device__ std::uint64_t index(int) const { return index_; }
 
   template <class T>
   __device__ Elements<T, 1> load(const T* from) const {

@@ -14,6 +14,20 @@ void* DeviceMemory::do_allocate(std::size_t bytes, std::size_t) {
 
 void DeviceMemory::do_deallocate(void* address, std::size_t, std::size_t) { cudaFree(address); }
 
+void* PinnedMemory::do_allocate(std::size_t bytes, std::size_t) {
+  void* address = nullptr;
+  TW_CUDA(cudaHostAlloc(&address, bytes, cudaHostAllocPortable | cudaHostAllocMapped));
+  return address;
+}
+
+void PinnedMemory::do_deallocate(void* address, std::size_t, std::size_t) { cudaFreeHost(address); }
+
+void fill_zero(const Exec& exec, std::span<std::byte> bytes) {
+  if (bytes.empty()) return;
+  const CurrentDevice current(exec.device);
+  TW_CUDA(cudaMemsetAsync(bytes.data(), 0, bytes.size(), static_cast<cudaStream_t>(exec.stream)));
+}
+
 void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to) {
   const CurrentDevice current(exec.device);
   TW_CUDA(

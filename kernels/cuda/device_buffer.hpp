@@ -26,6 +26,14 @@ class DeviceMemory final : public std::pmr::memory_resource {
   std::uint32_t device_;
 };
 
+/// Gives out pinned host memory, which kernels reach too: copies to and from a device need not wait for each other.
+class PinnedMemory final : public std::pmr::memory_resource {
+ private:
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override;
+  void do_deallocate(void* address, std::size_t bytes, std::size_t alignment) override;
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
+};
+
 /// Owns `count` uninitialised elements on a device.
 template <class T>
 class DeviceBuffer {
@@ -47,11 +55,13 @@ class DeviceBuffer {
 /// Enqueues a copy between host and device or within one, by what the addresses are. Pageable host memory makes it
 /// block.
 void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to);
-
 /// The same for elements; equal lengths.
 template <class T>
 void copy(const Exec& exec, std::span<const T> from, std::span<T> to) {
-  copy_bytes(exec, std::as_bytes(from), std::as_writable_bytes(to));
+  cuda::copy_bytes(exec, std::as_bytes(from), std::as_writable_bytes(to));
 }
+
+/// Enqueues zeroing of device memory.
+void fill_zero(const Exec& exec, std::span<std::byte> bytes);
 
 }  // namespace tw::cuda

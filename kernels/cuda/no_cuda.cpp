@@ -4,6 +4,7 @@
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/stream.hpp"
+#include "kernels/cuda/timeline.hpp"
 
 namespace tw {
 namespace {
@@ -24,8 +25,23 @@ void destroy_stream(void*) {}
 Stream::Stream(std::uint32_t device) : device_(device) { fail(); }
 void synchronize(const Exec&) { fail(); }
 
+void destroy_event(void*) {}
+Event::Event(std::uint32_t device) : device_(device) { fail(); }
+void Event::record(const Exec&) { fail(); }
+bool Event::reached() const { fail(); }
+void Event::precede(const Exec&) const { fail(); }
+
+Timeline::Timeline(const Exec& exec, std::function<void()>) : exec_(exec) { fail(); }
+Timeline::~Timeline() = default;
+Timeline::Mark Timeline::mark() { fail(); }
+bool Timeline::reached(Mark) { fail(); }
+void Timeline::settle() noexcept {}
+
 void* DeviceMemory::do_allocate(std::size_t, std::size_t) { fail(); }
 void DeviceMemory::do_deallocate(void*, std::size_t, std::size_t) {}
+void* PinnedMemory::do_allocate(std::size_t, std::size_t) { fail(); }
+void PinnedMemory::do_deallocate(void*, std::size_t, std::size_t) {}
+void fill_zero(const Exec&, std::span<std::byte>) { fail(); }
 void copy_bytes(const Exec&, std::span<const std::byte>, std::span<std::byte>) { fail(); }
 }  // namespace cuda
 

@@ -130,17 +130,10 @@ TEST(CodecContract, GivesTheSameBytesHoweverRunsAreGrouped) {
       Coding coding(spec, make_param(3000), backend);
       const Param other{"other", 9, 1, 500, DType::f32};
       const auto x = make_input(Family::gaussian, 3000), z = make_input(Family::heavy, 500);
-      Guarded<std::byte> first(coding.codec().max_bytes({&coding.param(), 0, 3000})),
-          second(coding.codec().max_bytes({&other, 0, 500}));
-      const EncodeJob jobs[] = {{{&coding.param(), 0, x}, first.span()}, {{&other, 0, z}, second.span()}};
-      std::uint32_t bytes[2];
-      coding.codec().encode(coding.context(), jobs, bytes);
-      const auto alone = coding.encode(x);
-      EXPECT_TRUE(std::equal(alone.begin(), alone.end(), first.span().begin(), first.span().begin() + bytes[0]));
-      Coding apart(spec, other, backend);
-      const auto apart_body = apart.encode(z);
-      EXPECT_TRUE(
-          std::equal(apart_body.begin(), apart_body.end(), second.span().begin(), second.span().begin() + bytes[1]));
+      const Input inputs[] = {{&coding.param(), 0, x}, {&other, 0, z}};
+      const auto bodies = coding.encode_together(inputs);
+      EXPECT_EQ(bodies[0], coding.encode(x));
+      EXPECT_EQ(bodies[1], Coding(spec, other, backend).encode(z));
     }
 }
 
@@ -169,11 +162,9 @@ TEST(CodecContract, GivesTheSameValuesHoweverAParameterIsCut) {
 
 TEST(CodecContract, ClearsWhatItSelected) {
   for_each_coding(kFiniteFamilies, [](Coding& coding, std::span<const float> x, const Case& c) {
-    const Selection* selection = coding.codec().selection();
-    if (selection == nullptr || c.count > 4096) return;
+    if (coding.codec().selection() == nullptr || c.count > 4096) return;
     const auto body = coding.encode(x);
-    std::vector<float> ones(c.count, 1.0f);
-    selection->clear_selected(coding.context(), body, {&coding.param(), 0, c.count}, ones);
+    const auto ones = coding.cleared(body, std::vector<float>(c.count, 1.0f));
     const auto y = coding.decode(body, c.count);
     for (std::size_t i = 0; i < c.count; ++i) EXPECT_TRUE(y[i] == 0.0f || ones[i] == 0.0f) << "element " << i;
     const auto kept = static_cast<std::size_t>(std::count(ones.begin(), ones.end(), 1.0f));

@@ -48,18 +48,7 @@ void for_each_feedback(std::uint64_t count, Visit visit) {
 }
 
 std::vector<float> compress_step(Coding& coding, std::span<const float> gradient, std::uint64_t step) {
-  const EncodeKey key{kKey.seed, step, kKey.rank, Hop::worker};
-  Guarded<std::byte> body(coding.codec().max_bytes({&coding.param(), 0, gradient.size()}));
-  const EncodeJob job{{&coding.param(), 0, gradient}, body.span()};
-  std::uint32_t bytes = 0;
-  coding.compressor().encode(coding.context(key), {&job, 1}, {&bytes, 1});
-  return coding.decode(body.span().first(bytes), gradient.size(), 0, key);
-}
-
-std::vector<float> residual_of(Coding& coding) {
-  std::vector<float> residual;
-  coding.state().for_each([&](const State::Entry& entry) { residual.assign(entry.live.begin(), entry.live.end()); });
-  return residual;
+  return coding.compress(gradient, {kKey.seed, step, kKey.rank, Hop::worker});
 }
 
 // What was delivered and what is still held is all that was put in: the sum telescopes.
@@ -77,7 +66,7 @@ TEST(CodecFeedback, Telescopes) {
           delivered[i] += static_cast<double>(own[i]);
         }
       }
-      const auto residual = residual_of(coding);
+      const auto residual = coding.residual();
       double worst = 0;
       for (std::size_t i = 0; i < kCount; ++i)
         worst = std::max(worst, std::abs(put_in[i] - delivered[i] - static_cast<double>(residual[i])));
@@ -111,10 +100,10 @@ TEST(CodecFeedback, ARolledBackStepLeavesNoTrace) {
     const auto first = make_input(Family::gaussian, kCount, DType::f32, 1);
     compress_step(coding, first, 1);
     coding.state().commit();
-    const auto residual = residual_of(coding);
+    const auto residual = coding.residual();
     compress_step(coding, make_input(Family::nan, kCount, DType::f32, 2), 2);
     coding.state().rollback();
-    EXPECT_EQ(residual, residual_of(coding));
+    EXPECT_EQ(residual, coding.residual());
     const auto second = make_input(Family::gaussian, kCount, DType::f32, 3);
     const auto again = compress_step(coding, second, 3);
     coding.state().rollback();
@@ -132,7 +121,7 @@ TEST(CodecFeedback, TheCompressorTakesTheOnePass) {
       compress_step(coding, gradient, kKey.step);
       coding.state().commit();
       residual = coding.encode_stepwise(gradient, residual).residual;
-      EXPECT_TRUE(same_values(residual, residual_of(coding)));
+      EXPECT_TRUE(same_values(residual, coding.residual()));
     }
   });
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "compress/registry.hpp"
 #include "kernels/math/bits.hpp"
@@ -20,34 +21,75 @@ std::vector<std::string> specs_under_test() {
   return specs;
 }
 
-Coding::Coding(std::string_view spec, const Param& param, Backend backend) : compressor_(spec), param_(param) {
-  exec_.backend = backend;
+std::string_view name_of(Backend backend) {
+  return backend == Backend::reference ? "reference" : backend == Backend::simd ? "simd" : "cuda";
+}
+
+Coding::Coding(std::string_view spec, const Param& param, Backend backend)
+    : compressor_(spec),
+      param_(param),
+      exec_{.backend = backend},
+      arena_(memory_of(residence_of(exec_))),
+      status_(allocate_block(memory_of(backend == Backend::cuda ? Residence::pinned : Residence::host), 64)),
+      state_(exec_) {
   exec_.arena = &arena_;
-  exec_.status = &status_;
+  exec_.status = reinterpret_cast<std::uint32_t*>(status_.get());
+  *exec_.status = 0;
+}
+
+std::uint32_t Coding::take_status() {
+  synchronize(exec_);
+  return std::exchange(*exec_.status, 0);
+}
+
+std::vector<std::byte> Coding::fetch_body(Placed<std::byte>& room, std::uint32_t bytes) {
+  const Guarded<std::byte>& body = room.fetch();
+  EXPECT_TRUE(body.intact()) << "encode wrote outside the body";
+  EXPECT_LE(bytes, body.span().size());
+  EXPECT_EQ(bytes % 16, 0u);
+  return {body.span().begin(), body.span().begin() + bytes};
 }
 
 std::vector<std::byte> Coding::encode(std::span<const float> values, std::uint64_t first, const EncodeKey& key) {
-  Guarded<std::byte> room(codec().max_bytes({&param_, first, values.size()}), fill);
-  const EncodeJob job{{&param_, first, values}, room.span()};
+  auto input = placed_copy(exec_, values);
+  Placed<std::byte> room(exec_, Guarded(codec().max_bytes({&param_, first, values.size()}), fill));
+  const EncodeJob job{{&param_, first, input.span()}, room.span()};
   std::uint32_t bytes = 0xffffffffu;
   codec().encode(context(key), {&job, 1}, {&bytes, 1});
-  EXPECT_TRUE(room.intact()) << "encode wrote outside the body";
-  EXPECT_LE(bytes, room.span().size());
-  EXPECT_EQ(bytes % 16, 0u);
-  return {room.span().begin(), room.span().begin() + bytes};
+  return fetch_body(room, bytes);
+}
+
+std::vector<std::vector<std::byte>> Coding::encode_together(std::span<const Input> inputs) {
+  std::deque<Placed<float>> values;
+  std::deque<Placed<std::byte>> rooms;
+  std::vector<EncodeJob> jobs;
+  for (const Input& input : inputs) {
+    const Extent extent{input.param, input.first, input.values.size()};
+    rooms.emplace_back(exec_, Guarded(codec().max_bytes(extent), fill));
+    values.push_back(placed_copy(exec_, input.values));
+    jobs.push_back({{input.param, input.first, values.back().span()}, rooms.back().span()});
+  }
+  std::vector<std::uint32_t> bytes(jobs.size());
+  codec().encode(context(), jobs, bytes);
+  std::vector<std::vector<std::byte>> bodies;
+  for (std::size_t i = 0; i < jobs.size(); ++i) bodies.push_back(fetch_body(rooms[i], bytes[i]));
+  return bodies;
 }
 
 void Coding::decode_into(std::span<const std::byte> body, std::span<float> out, Combine combine, float scale,
                          std::uint64_t first, const EncodeKey& key) {
   Guarded<std::byte> aligned(body.size());
   std::copy(body.begin(), body.end(), aligned.span().begin());
+  codec().validate(context(key), aligned.span(), {&param_, first, out.size()});
+  Placed<std::byte> placed(exec_, std::move(aligned));
   Guarded<float> guarded(out.size(), 0.0f, 1);  // tensors are aligned to their elements only
   std::copy(out.begin(), out.end(), guarded.span().begin());
-  codec().validate(context(key), aligned.span(), {&param_, first, out.size()});
-  const DecodeJob job{aligned.span(), {&param_, first, guarded.span()}};
+  Placed<float> run(exec_, std::move(guarded));
+  const DecodeJob job{placed.span(), {&param_, first, run.span()}};
   codec().decode(context(key), {&job, 1}, combine, scale);
-  EXPECT_TRUE(guarded.intact()) << "decode wrote outside its run";
-  std::copy(guarded.span().begin(), guarded.span().end(), out.begin());
+  const Guarded<float>& decoded = run.fetch();
+  EXPECT_TRUE(decoded.intact()) << "decode wrote outside its run";
+  std::copy(decoded.span().begin(), decoded.span().end(), out.begin());
 }
 
 std::vector<float> Coding::decode(std::span<const std::byte> body, std::uint64_t count, std::uint64_t first,
@@ -57,14 +99,43 @@ std::vector<float> Coding::decode(std::span<const std::byte> body, std::uint64_t
   return out;
 }
 
+std::vector<float> Coding::cleared(std::span<const std::byte> body, std::span<const float> values) {
+  auto placed_body = placed_copy(exec_, body);
+  auto run = placed_copy(exec_, values);
+  codec().selection()->clear_selected(context(), placed_body.span(), {&param_, 0, values.size()}, run.span());
+  const auto left = run.fetch().span();
+  return {left.begin(), left.end()};
+}
+
+std::vector<float> Coding::compress(std::span<const float> gradient, const EncodeKey& key) {
+  auto input = placed_copy(exec_, gradient);
+  Placed<std::byte> room(exec_, Guarded(codec().max_bytes({&param_, 0, gradient.size()}), fill));
+  const EncodeJob job{{&param_, 0, input.span()}, room.span()};
+  std::uint32_t bytes = 0;
+  compressor_.encode(context(key), {&job, 1}, {&bytes, 1});
+  return decode(fetch_body(room, bytes), gradient.size(), 0, key);
+}
+
+std::vector<float> Coding::residual() {
+  std::vector<float> residual;
+  state_.for_each([&](const State::Entry& entry) {
+    residual.resize(entry.live.size());
+    copy<float>(exec_, entry.live, residual);
+  });
+  synchronize(exec_);
+  return residual;
+}
+
 Coding::WithResidual Coding::encode_fused(std::span<const float> values, std::span<const float> residual) {
-  Guarded<std::byte> room(codec().max_bytes({&param_, 0, values.size()}), fill);
-  Guarded<float> next(values.size(), -77.0f, 3);
-  const FusedFeedback::Job job{{{&param_, 0, values}, room.span()}, residual, next.span()};
+  auto input = placed_copy(exec_, values), before = placed_copy(exec_, residual);
+  Placed<std::byte> room(exec_, Guarded(codec().max_bytes({&param_, 0, values.size()}), fill));
+  Placed<float> next(exec_, Guarded(values.size(), -77.0f, 3));
+  const FusedFeedback::Job job{{{&param_, 0, input.span()}, room.span()}, before.span(), next.span()};
   std::uint32_t bytes = 0;
   codec().fused_feedback()->encode_with_residual(context(), {&job, 1}, {&bytes, 1});
-  EXPECT_TRUE(room.intact() && next.intact()) << "the fused encode wrote outside its buffers";
-  return {{room.span().begin(), room.span().begin() + bytes}, {next.span().begin(), next.span().end()}};
+  const Guarded<float>& left = next.fetch();
+  EXPECT_TRUE(left.intact()) << "the fused encode wrote outside its residual";
+  return {fetch_body(room, bytes), {left.span().begin(), left.span().end()}};
 }
 
 Coding::WithResidual Coding::encode_stepwise(std::span<const float> values, std::span<const float> residual) {
@@ -106,7 +177,7 @@ void for_each_case(std::span<const Family> families, const std::function<void(co
         for (const Backend backend : kBackends) {
           if (dtype != DType::f32 && count > 4096) continue;
           SCOPED_TRACE(::testing::Message() << tw::name_of(dtype) << ' ' << name_of(family) << " x " << count
-                                            << (backend == Backend::reference ? " reference" : " simd"));
+                                            << ' ' << name_of(backend));
           visit({dtype, family, count, backend});
         }
 }

@@ -11,18 +11,26 @@
 
 #include "compress/compressor.hpp"
 #include "kernels/base/arena.hpp"
-#include "tests/support/guarded.hpp"
 #include "tests/support/inputs.hpp"
+#include "tests/support/placed.hpp"
 
 namespace tw::test {
 
 /// Every row of the registry as it is by default, and further settings of some.
 std::vector<std::string> specs_under_test();
 
+/// What this program holds to the contract: the host's backends, or CUDA where it was compiled for that.
+#ifdef TW_TEST_CUDA
+inline constexpr Backend kBackends[] = {Backend::cuda};
+#else
 inline constexpr Backend kBackends[] = {Backend::reference, Backend::simd};
+#endif
+inline constexpr Backend kFastBackend = *(std::end(kBackends) - 1);
+std::string_view name_of(Backend backend);
 inline constexpr DType kGradientTypes[] = {DType::f32, DType::f16, DType::bf16};
 inline constexpr EncodeKey kKey{0x123456789abcdef0, 0x1122334455, 3, Hop::worker};
 
+/// Values and bodies are the host's; a coding takes them to where its backend works and back.
 class Coding {
  public:
   Coding(std::string_view spec, const Param& param, Backend backend = Backend::reference);
@@ -33,8 +41,9 @@ class Coding {
   const Param& param() const { return param_; }
   Context context(const EncodeKey& key = kKey) { return {exec_, key, step_, &state_}; }
   State& state() { return state_; }
+  const Exec& exec() const { return exec_; }
   /// What was met since the last call.
-  std::uint32_t take_status() { return std::exchange(status_, 0); }
+  std::uint32_t take_status();
 
   /// Elements [first, first + values.size()) of the parameter. Fails the test if anything outside is written.
   std::vector<std::byte> encode(std::span<const float> values, std::uint64_t first = 0, const EncodeKey& key = kKey);
@@ -47,6 +56,15 @@ class Coding {
     return decode(encode(values, 0, key), values.size(), 0, key);
   }
 
+  /// Runs of several parameters in one call: their bodies.
+  std::vector<std::vector<std::byte>> encode_together(std::span<const Input> inputs);
+  /// `values` without what `body` carries.
+  std::vector<float> cleared(std::span<const std::byte> body, std::span<const float> values);
+  /// One step of the compressor, memory included: what its body decodes to.
+  std::vector<float> compress(std::span<const float> gradient, const EncodeKey& key);
+  /// The live residual.
+  std::vector<float> residual();
+
   std::byte fill{0xee};  ///< what is in a body's room before it is encoded
 
   struct WithResidual {
@@ -58,11 +76,13 @@ class Coding {
   WithResidual encode_stepwise(std::span<const float> values, std::span<const float> residual);
 
  private:
+  std::vector<std::byte> fetch_body(Placed<std::byte>& room, std::uint32_t bytes);
+
   Compressor compressor_;
   Param param_;
-  Arena arena_;
-  std::uint32_t status_ = 0;
   Exec exec_;
+  Arena arena_;
+  Block status_;
   StepInfo step_;
   State state_;
 };

@@ -52,10 +52,12 @@ std::string golden_text(Backend backend) {
   return text;
 }
 
-TEST(Golden, BodiesOfTheReference) { expect_golden("tests/golden/bodies.txt", golden_text(Backend::reference)); }
-
-TEST(Golden, BodiesOfSimd) {
-  if (!writes_golden()) expect_golden("tests/golden/bodies.txt", golden_text(Backend::simd));
+TEST(Golden, Bodies) {
+  for (const Backend backend : kBackends) {
+    SCOPED_TRACE(name_of(backend));
+    if (writes_golden() && backend != Backend::reference) continue;
+    expect_golden("tests/golden/bodies.txt", golden_text(backend));
+  }
 }
 
 // The families themselves: else a change of theirs would look like one of the codecs.

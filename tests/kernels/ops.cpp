@@ -6,7 +6,9 @@
 
 #include "kernels/base/check.hpp"
 #include "kernels/cast.hpp"
+#include "kernels/clear.hpp"
 #include "kernels/dither.hpp"
+#include "kernels/feedback.hpp"
 #include "kernels/inspect.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/reduce.hpp"
@@ -145,6 +147,21 @@ void add_plain(std::vector<TestedOp>& ops) {
     accumulate(s.exec(), s.values(), s.others());
     return s.take({s.others()});
   });
+  add(ops, "correct", [](Stage& s) {
+    correct(s.exec(), s.values(), s.others(), s.feedback().residual_out);
+    return s.take_with_residual();
+  });
+  add(ops, "remainder", [](Stage& s) {
+    remainder(s.exec(), s.values(), s.others(), s.feedback().residual_out);
+    return s.take_with_residual();
+  });
+  // From every byte of a word on, up to a word and many.
+  for (const std::size_t first : {0, 1, 15})
+    add(ops, detail::concat("clear_bytes_from", first), [first](Stage& s) {
+      const auto bytes = std::as_writable_bytes(s.array<std::int8_t>(first + s.count() + 5));
+      clear_bytes(s.exec(), bytes.subspan(first, s.count()));
+      return s.take({});
+    });
   add(ops, "divide", [](Stage& s) {
     divide(s.exec(), s.values(), 3.0f);
     return s.take({s.values()});
@@ -173,6 +190,11 @@ void add_select(std::vector<TestedOp>& ops, const std::string& suffix, Selected 
 constexpr PhiloxWords kWords{{5, 6}, {7, 8}};
 
 void add_sample(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {
+  add(ops, "scale_by_strata" + suffix, [=](Stage& s) {
+    const auto drawn = s.values().first(selected(s.count()));
+    scale_by_strata(s.exec(), s.count(), drawn);
+    return s.take({drawn});
+  });
   for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{7}, (std::uint64_t{1} << 34) - 70})
     add(ops, detail::concat("sample_strata_from", first, suffix), [=](Stage& s) {
       sample_strata(s.exec(), {kWords, first, s.count()}, s.array<std::uint32_t>(selected(s.count())));

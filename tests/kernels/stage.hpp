@@ -6,48 +6,15 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "kernels/base/operands.hpp"
-#include "kernels/cuda/device_buffer.hpp"
-#include "kernels/cuda/stream.hpp"
 #include "tests/kernels/ops.hpp"
-#include "tests/support/guarded.hpp"
+#include "tests/support/placed.hpp"
 
 namespace tw::test {
-
-/// A guarded array where a backend works: the host's, or a copy on the device with the same alignment.
-template <class T>
-class Placed {
- public:
-  Placed(const Exec& exec, Guarded<T> host) : exec_(exec), host_(std::move(host)) {
-    if (exec.backend != Backend::cuda) return;
-    device_.emplace(host_.bytes().size(), exec.device);
-    cuda::copy<std::byte>(exec_, host_.bytes(), device_->span());
-  }
-
-  std::span<T> span() {
-    if (!device_) return host_.span();
-    return {reinterpret_cast<T*>(device_->span().data() + host_.begin()), host_.span().size()};
-  }
-
-  /// What is there now, on the host.
-  const Guarded<T>& fetch() {
-    if (device_) {
-      cuda::copy<std::byte>(exec_, device_->span(), host_.bytes());
-      cuda::synchronize(exec_);
-    }
-    return host_;
-  }
-
- private:
-  Exec exec_;
-  Guarded<T> host_;
-  std::optional<cuda::DeviceBuffer<std::byte>> device_;
-};
 
 class Stage {
  public:

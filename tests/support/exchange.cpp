@@ -4,6 +4,7 @@
 #include <cstring>
 #include <ostream>
 
+#include "collectives/transport.hpp"
 #include "kernels/base/half.hpp"
 #include "kernels/base/philox.hpp"
 #include "tests/support/ranks.hpp"
@@ -78,17 +79,45 @@ Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t
   return tensors;
 }
 
+CommunicatorOptions Member::options_of(const GroupSpec& spec, const Transport& transport) {
+  CommunicatorOptions options = spec.options;
+  if (spec.devices == Devices::mixed && transport.rank() % 3 != 0) options.exec.backend = Backend::cuda;
+  return options;
+}
+
 Member::Member(const GroupSpec& spec, TransportPtr transport)
     : params_(spec.params),
       buckets_(plan_buckets(params_, spec.bucket_bytes)),
-      communicator_(std::move(transport), spec.options) {
+      options_(options_of(spec, *transport)),
+      communicator_(std::move(transport), options_) {
+  for (const Param& param : params_)
+    if (on_device())
+      on_device_.push_back(allocate_block(memory_of(Residence::device), param.count() * bytes_of(param.dtype) + 1));
   communicator_.register_parameters(params_, buckets_);
 }
 
-std::vector<Piece> Member::pieces(std::uint32_t bucket, Tensors& tensors) const {
+std::vector<Piece> Member::pieces(std::uint32_t bucket, Tensors& tensors) {
   std::vector<Piece> pieces = buckets_[bucket];
-  for (Piece& piece : pieces) piece.data = tensors[piece.param->id].view();
+  for (Piece& piece : pieces) {
+    TensorView view = tensors[piece.param->id].view();
+    std::byte* const host = static_cast<std::byte*>(view.data);
+    if (on_device() && host != nullptr) {
+      view.data = on_device_[piece.param->id].get();
+      copy_bytes(options_.exec, {host, view.bytes()}, {static_cast<std::byte*>(view.data), view.bytes()});
+    }
+    piece.data = view;
+  }
   return pieces;
+}
+
+void Member::fetch(Tensors& tensors) {
+  for (Tensor& tensor : tensors) {
+    const TensorView view = tensor.view();
+    const std::byte* const device = on_device_[static_cast<std::size_t>(&tensor - tensors.data())].get();
+    if (view.data != nullptr)
+      copy_bytes(options_.exec, {device, view.bytes()}, {static_cast<std::byte*>(view.data), view.bytes()});
+  }
+  synchronize(options_.exec);
 }
 
 Work Member::hand_over(std::uint32_t bucket, Tensors& tensors) {
@@ -98,7 +127,9 @@ Work Member::hand_over(std::uint32_t bucket, Tensors& tensors) {
 StepOutcome Member::step(std::uint64_t step, Tensors& tensors) {
   communicator_.begin_step({step, 0.1, 1});
   for (std::uint32_t bucket = 0; bucket < buckets(); ++bucket) hand_over(bucket, tensors);
-  return communicator_.end_step(soon());
+  const StepOutcome outcome = communicator_.end_step(soon());
+  if (on_device()) fetch(tensors);
+  return outcome;
 }
 
 std::vector<std::byte> Member::saved_state() {

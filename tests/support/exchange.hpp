@@ -10,6 +10,8 @@
 
 #include <tightwire/communicator.hpp>
 
+#include "kernels/base/place.hpp"
+
 namespace tw::test {
 
 /// A tensor of f32, f16 or bf16 seen as floats. Absent ones have no memory.
@@ -41,6 +43,14 @@ std::vector<Param> awkward_params(std::uint64_t largest = 1u << 20);
 enum class Values : std::uint8_t { gaussian, integers };
 Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t step, std::uint32_t rank);
 
+/// Whose gradients lie on a device: nobody's, or those of every rank but 0, 3, 6, ...: ranks of both kinds share a job.
+enum class Devices : std::uint8_t { none, mixed };
+#ifdef TW_TEST_CUDA
+inline constexpr Devices kDevices = Devices::mixed;
+#else
+inline constexpr Devices kDevices = Devices::none;
+#endif
+
 /// What a group is made of. All ranks alike.
 struct GroupSpec {
   std::uint32_t ranks = 2;
@@ -48,6 +58,7 @@ struct GroupSpec {
   CommunicatorOptions options = {};
   std::uint64_t bucket_bytes = 8192;
   std::string transport = "loopback";
+  Devices devices = kDevices;
 };
 
 /// One member: its communicator, registered, and the cut into buckets.
@@ -58,8 +69,8 @@ class Member {
   Communicator& communicator() { return communicator_; }
   std::uint32_t rank() const { return communicator_.rank(); }
   const std::vector<Param>& params() const { return params_; }
-  /// The pieces of `bucket` with the tensors' memory.
-  std::vector<Piece> pieces(std::uint32_t bucket, Tensors& tensors) const;
+  /// The pieces of `bucket` with the tensors' memory, or with copies on the device.
+  std::vector<Piece> pieces(std::uint32_t bucket, Tensors& tensors);
   std::uint32_t buckets() const { return static_cast<std::uint32_t>(buckets_.size()); }
   /// A whole step: hands every bucket over, waits, ends the step. The tensors then hold the mean.
   StepOutcome step(std::uint64_t step, Tensors& tensors);
@@ -68,8 +79,14 @@ class Member {
   std::vector<std::byte> saved_state();
 
  private:
+  static CommunicatorOptions options_of(const GroupSpec& spec, const Transport& transport);
+  bool on_device() const { return options_.exec.backend == Backend::cuda; }
+  void fetch(Tensors& tensors);
+
   std::vector<Param> params_;
   std::vector<BucketPieces> buckets_;
+  CommunicatorOptions options_;
+  std::vector<Block> on_device_;  // by parameter
   Communicator communicator_;
 };
 

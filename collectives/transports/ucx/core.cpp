@@ -10,6 +10,7 @@ namespace tw::ucx {
 namespace {
 
 constexpr std::size_t kPartBytes = 24 << 10;  // UCX moves that much over TCP at once, without copies of its own
+constexpr int kMostLastWords = 10000;         // rounds of progress
 constexpr double kSettleSeconds = 1.0;        // for a peer to finish a message whose receive was cancelled
 
 }  // namespace
@@ -137,7 +138,10 @@ void Core::sent_part(Sending& part, ucs_status_t status) {
   if (&part != &message) free_sendings_.push_back(&part);
   if (status != UCS_OK) {
     message.failed = true;
-    lose(message.peer, ucs_status_string(status));
+    broken_.emplace_back(message.peer, ucs_status_string(status));
+    journal_.suspect(
+        PeerError(message.peer, detail::concat("rank ", message.peer, " closed its transport before it took ",
+                                               "a message of rank ", rank_, ": ", ucs_status_string(status))));
   }
   if (--message.parts_left != 0) return;
   if (!message.failed) {
@@ -166,11 +170,16 @@ void Core::run_workers() {
   const std::uint64_t completions = journal_.completions;
   for (const auto& fabric : fabrics_) {
     if (fabric == nullptr) continue;
-    // What came before the end of a process is heard first: it may have left in good order.
-    while (fabric->progress() != 0 && (journal_.completions == completions || !ended.empty())) {
+    // What came before the end of a process or a link is heard first: it may have left in good order, or name another
+    // rank. A worker that has something for such a peer may be busy for ever.
+    for (int last_words = 0; fabric->progress() != 0;) {
+      const bool ends = !ended.empty() || !broken_.empty() || journal_.suspicion;
+      if (ends ? ++last_words == kMostLastWords : journal_.completions != completions) break;
     }
   }
   for (const std::uint32_t peer : ended) lose(peer, "its process has ended");
+  for (const auto& [peer, how] : std::exchange(broken_, {})) lose(peer, how);
+  journal_.confirm();
   note_leavers();
   liveness_.looked(Liveness::Clock::now());
   send_heartbeats();

@@ -131,6 +131,7 @@ class Core {
   std::vector<Sending*> free_sendings_;
   std::size_t controls_under_way_ = 0;
   std::vector<OwnMessage> own_;
+  std::vector<std::pair<std::uint32_t, std::string>> broken_;  // links, and how: lost once their last words are heard
   bool aborted_ = false;
   std::array<std::unique_ptr<Fabric>, 2> fabrics_;  // by path; they go first, and with them all callbacks
 };

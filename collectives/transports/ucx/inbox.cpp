@@ -160,8 +160,9 @@ void Inbox::finish(Fetch& fetch, ucs_status_t status) {
   const std::unique_ptr<Fetch> owned = std::move(*fetch.self);
   fetches_.erase(owned->self);
   if (status != UCS_OK)
-    throw PeerError(owned->peer, detail::concat("a message of ", owned->inbound->bytes(), " bytes from rank ",
-                                                owned->peer, " broke off: UCX: ", ucs_status_string(status)));
+    return journal_.suspect(
+        PeerError(owned->peer, detail::concat("a message of ", owned->inbound->bytes(), " bytes from rank ",
+                                              owned->peer, " broke off: UCX: ", ucs_status_string(status))));
   matcher_.finish(*owned->inbound);
   ++journal_.completions;
 }

@@ -131,8 +131,8 @@ void Core::on_broken(void* argument, ucp_ep_h endpoint, ucs_status_t status) {
   const auto link = std::find_if(core.links_.begin(), core.links_.end(),
                                  [&](const Link& candidate) { return candidate.endpoint == endpoint; });
   if (link == core.links_.end()) return;
-  core.lose(static_cast<std::uint32_t>(link - core.links_.begin()),
-            detail::concat("its connection broke: ", ucs_status_string(status)));
+  core.broken_.emplace_back(static_cast<std::uint32_t>(link - core.links_.begin()),
+                            detail::concat("its connection broke: ", ucs_status_string(status)));
 }
 
 void Core::send_heartbeats() {
