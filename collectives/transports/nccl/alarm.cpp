@@ -13,17 +13,16 @@ Alarm::~Alarm() {
   bell_->sleeper = nullptr;
 }
 
-void Alarm::arm(void* event) {
+void Alarm::arm(const cuda::Event& event) {
   {
     const std::lock_guard lock(bell_->mutex);
     if (bell_->self != nullptr) return;
     bell_->self = bell_;
   }
   // Without the lock: where work runs when it is enqueued, the bell rings in here.
-  const auto stream = static_cast<cudaStream_t>(stream_.get());
   try {
-    TW_CUDA(cudaStreamWaitEvent(stream, static_cast<cudaEvent_t>(event), 0));
-    TW_CUDA(cudaLaunchHostFunc(stream, ring, bell_.get()));
+    event.precede({.device = stream_.device(), .stream = stream_.get()});
+    TW_CUDA(cudaLaunchHostFunc(static_cast<cudaStream_t>(stream_.get()), ring, bell_.get()));
   } catch (...) {
     const std::lock_guard lock(bell_->mutex);
     bell_->self.reset();

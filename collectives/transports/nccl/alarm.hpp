@@ -7,6 +7,7 @@
 
 #include "collectives/transport.hpp"
 #include "kernels/cuda/stream.hpp"
+#include "kernels/cuda/timeline.hpp"
 
 namespace tw::nccl {
 
@@ -19,9 +20,8 @@ class Alarm {
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
 
-  /// `sleeper.wake()` will be called once `event` (a recorded cudaEvent_t) is done. Nothing where it is armed already.
-  /// Throws CudaError.
-  void arm(void* event);
+  /// `sleeper.wake()` will be called once `event` is reached. Nothing where it is armed already. Throws CudaError.
+  void arm(const cuda::Event& event);
 
  private:
   // What the callback holds: it may come after everything else is gone.
@@ -33,7 +33,7 @@ class Alarm {
   static void ring(void* bell);
 
   std::shared_ptr<Bell> bell_;
-  cuda::Stream stream_;
+  const cuda::Stream stream_;
 };
 
 }  // namespace tw::nccl

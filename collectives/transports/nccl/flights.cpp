@@ -3,28 +3,12 @@
 #include <algorithm>
 
 #include "kernels/base/check.hpp"
-#include "kernels/cuda/device.hpp"
-#include "kernels/cuda/error.hpp"
 
 namespace tw::nccl {
 
-void destroy_event(void* event) { cudaEventDestroy(static_cast<cudaEvent_t>(event)); }
-
-Flight::Flight(std::uint32_t device) : device_(device) {
-  const cuda::CurrentDevice current(device);
-  cudaEvent_t event = nullptr;
-  TW_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
-  event_.reset(event);
-}
-
 bool Flight::done() const {
   if (stage_ != Stage::flying) return stage_ == Stage::landed;
-  const cudaError_t state = cudaEventQuery(static_cast<cudaEvent_t>(event_.get()));
-  if (state == cudaErrorNotReady) {
-    cudaGetLastError();  // no error, but kept like one
-    return false;
-  }
-  cuda::check(state, "cudaEventQuery(event)");
+  if (!event_.reached()) return false;
   (*check_)();
   stage_ = Stage::landed;
   return true;
@@ -32,9 +16,7 @@ bool Flight::done() const {
 
 void Flight::join(const Exec& exec) const {
   TW_CHECK(stage_ != Stage::lost, UsageError, "this group was lost with its transport: it cannot be joined");
-  if (stage_ != Stage::flying || exec.stream == stream_) return;
-  const cuda::CurrentDevice current(exec.device);
-  TW_CUDA(cudaStreamWaitEvent(static_cast<cudaStream_t>(exec.stream), static_cast<cudaEvent_t>(event_.get()), 0));
+  if (stage_ == Stage::flying && exec.stream != stream_) event_.precede(exec);
 }
 
 std::shared_ptr<Flight> Flights::take() {
@@ -52,9 +34,9 @@ std::shared_ptr<Flight> Flights::take() {
   return *free;
 }
 
-void Flights::launch(Flight& flight, void* stream) {
-  TW_CUDA(cudaEventRecord(static_cast<cudaEvent_t>(flight.event_.get()), static_cast<cudaStream_t>(stream)));
-  flight.stream_ = stream;
+void Flights::launch(Flight& flight, const Exec& exec) {
+  flight.event_.record(exec);
+  flight.stream_ = exec.stream;
   flight.check_ = &check_;
   flight.stage_ = Flight::Stage::flying;
   flying_.push_back(&flight);
@@ -81,7 +63,7 @@ std::span<const std::uint32_t> Flights::peers() {
 
 // For the oldest flight of each stream: an armed alarm takes no other event.
 void Flights::arm() {
-  for (const Flight* flight : flying_) alarm_of(flight->stream_).arm(flight->event_.get());
+  for (const Flight* flight : flying_) alarm_of(flight->stream_).arm(flight->event_);
 }
 
 Alarm& Flights::alarm_of(void* stream) {

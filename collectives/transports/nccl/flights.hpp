@@ -9,16 +9,14 @@
 
 #include "collectives/transport.hpp"
 #include "collectives/transports/nccl/alarm.hpp"
-#include "kernels/base/handle.hpp"
+#include "kernels/cuda/timeline.hpp"
 
 namespace tw::nccl {
-
-void destroy_event(void* event);
 
 /// One group, for its Request. Outlives the transport if its request does; what was not done then never is.
 class Flight final : public Request::State {
  public:
-  explicit Flight(std::uint32_t device);
+  explicit Flight(std::uint32_t device) : event_(device) {}
 
   /// Throws what the communicator or CUDA say has gone wrong.
   bool done() const override;
@@ -32,9 +30,8 @@ class Flight final : public Request::State {
   friend class Flights;
   enum class Stage : std::uint8_t { idle, flying, landed, lost };
   mutable Stage stage_ = Stage::idle;
-  std::uint32_t device_;
   void* stream_ = nullptr;
-  UniqueHandle<void*, destroy_event> event_;
+  cuda::Event event_;
   const std::function<void()>* check_ = nullptr;  // of its Flights, while flying
 };
 
@@ -49,8 +46,8 @@ class Flights {
 
   /// An idle flight without ops and peers.
   std::shared_ptr<Flight> take();
-  /// What was enqueued on `stream` up to now is this flight's. Throws CudaError.
-  void launch(Flight& flight, void* stream);
+  /// What was enqueued on the stream of `exec` up to now is this flight's. Throws CudaError.
+  void launch(Flight& flight, const Exec& exec);
 
   /// This flight has nothing to wait for.
   void skip(Flight& flight) { flight.stage_ = Flight::Stage::landed; }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "kernels/base/check.hpp"
-#include "kernels/cuda/device.hpp"
 
 namespace tw::nccl {
 namespace {
@@ -146,8 +145,7 @@ Request NcclTransport::launch(const Exec& exec, std::shared_ptr<Flight> flight) 
     if (polls >= kQuickPolls) watch_.expect(flight->peers);
     pause(polls, deadline);
   }
-  const cuda::CurrentDevice current(place_.device);
-  flights_.launch(*flight, exec.stream);
+  flights_.launch(*flight, exec);
   return Request(std::move(flight));
 }
 

@@ -276,9 +276,8 @@ class Sleeper final : public Transport {
 TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
   Sleeper sleeper;
   const cuda::Stream stream;
-  cudaEvent_t event = nullptr;
-  ASSERT_EQ(cudaEventCreate(&event), cudaSuccess);
-  ASSERT_EQ(cudaEventRecord(event, static_cast<cudaStream_t>(stream.get())), cudaSuccess);
+  cuda::Event event;
+  event.record({.stream = stream.get()});
   {
     nccl::Alarm alarm(sleeper, 0);
     for (int rung = 1; rung <= 2; ++rung) {
@@ -296,7 +295,6 @@ TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
   alarm.reset();
   held.release();
   EXPECT_EQ(sleeper.woken, 2);
-  cudaEventDestroy(event);
 }
 
 }  // namespace
