@@ -33,6 +33,7 @@ Coding::Coding(std::string_view spec, const Param& param, Backend backend)
       status_(allocate_block(memory_of(backend == Backend::cuda ? Residence::pinned : Residence::host), 64)),
       state_(exec_) {
   exec_.arena = &arena_;
+  exec_.batch = &batch_;
   exec_.status = reinterpret_cast<std::uint32_t*>(status_.get());
   *exec_.status = 0;
 }
