@@ -45,6 +45,7 @@ TEST_F(NcclTest, AGroupIsDoneWhenItsEventIs) {
     self.transport().progress(Deadline::in(0));
     EXPECT_FALSE(exchange.request.done());
     held.release();
+    cuda::synchronize(self.exec);
     EXPECT_TRUE(exchange.request.done());
     EXPECT_EQ(self.download(*exchange.room), pattern(100, 1 - self.rank()));
   });
@@ -179,6 +180,7 @@ TEST_F(NcclTest, WhatIsDoneAfterAnErrorDoesNotCount) {
     if (self.rank() == 1) return expect_peer_error(self);
     MockNccl::strike(0, ncclInternalError);
     held.release();
+    cuda::synchronize(self.exec);
     EXPECT_THROW(exchange.request.done(), NcclError);
     const std::string message = message_of<NcclError>([&] { self.transport().progress(Deadline::in(0)); });
     expect_same_error_again(self.transport(), message);
@@ -279,6 +281,7 @@ TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
   const cuda::Stream stream;
   cuda::Event event;
   event.record({.stream = stream.get()});
+  cuda::synchronize({.stream = stream.get()});
   {
     nccl::Alarm alarm(sleeper, 0);
     for (int rung = 1; rung <= 2; ++rung) {
