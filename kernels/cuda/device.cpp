@@ -37,6 +37,19 @@ std::string summary() {
   }
 }
 
+std::uint32_t device_count() {
+  int count = 0, driver = 0;
+  TW_CUDA(cudaDriverGetVersion(&driver));
+  TW_CHECK(driver != 0, CudaError, "there is no NVIDIA driver here, which CUDA needs");
+  const cudaError_t result = cudaGetDeviceCount(&count);
+  if (result == cudaErrorInsufficientDriver)
+    TW_FAIL(CudaError, "the NVIDIA driver here serves CUDA ", version(driver), ", this build needs one for ",
+            version(CUDART_VERSION));
+  if (result != cudaErrorNoDevice) TW_CUDA(result);
+  TW_CHECK(count > 0, CudaError, "there is no CUDA device here, or CUDA_VISIBLE_DEVICES hides it");
+  return static_cast<std::uint32_t>(count);
+}
+
 CurrentDevice::CurrentDevice(std::uint32_t device) {
   TW_CUDA(cudaGetDevice(&before_));
   if (before_ == static_cast<int>(device)) return;

@@ -10,6 +10,10 @@ namespace tw::cuda {
 /// driver 13.0", or why nothing is. Throws nothing.
 std::string summary();
 
+/// How many devices there are, at least 1. Throws CudaError that says what is missing otherwise: CUDA in this build, a
+/// driver, a newer driver, a device.
+std::uint32_t device_count();
+
 /// Makes a device the thread's current one, and the one before it again at the end of its scope: trainers have their
 /// own idea of the current device.
 class CurrentDevice {
