@@ -137,12 +137,31 @@ TEST_F(Training, SkipsAStepAlikeWhenAGradientIsNotFinite) {
     }
 }
 
+// Has zeros for one parameter's gradient.
+class Zeroed final : public ForwardingModel {
+ public:
+  Zeroed(std::unique_ptr<Model> inner, bool zeroed) : ForwardingModel(std::move(inner)), zeroed_(zeroed) {}
+  double accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) override {
+    return ForwardingModel::accumulate_gradients(batch, scale, [&](std::uint32_t param) {
+      for (float& slope : gradient(param)) slope = zeroed_ && param == 1 ? 0 : slope;
+      ready(param);
+    });
+  }
+
+ private:
+  const bool zeroed_;
+};
+
 TEST_F(Training, CountsAMissingGradientAsZerosAndStaysEqual) {
   const auto summaries =
       train(options, dataset, 2, [&](std::uint32_t rank) { return partial_model(small_model(dataset, 0), rank == 1); });
   EXPECT_EQ(summaries[0].absent_gradients, 0u);
   EXPECT_EQ(summaries[1].absent_gradients, 6u);
   EXPECT_EQ(summaries[0].parameters_hash, summaries[1].parameters_hash);
+  const auto zeroed = train(options, dataset, 2, [&](std::uint32_t rank) {
+    return std::make_unique<Zeroed>(small_model(dataset, 0), rank == 1);
+  });
+  EXPECT_EQ(summaries[0].parameters_hash, zeroed[0].parameters_hash);
 }
 
 TEST_F(Training, TellsTheOthersWhyARankFails) {
