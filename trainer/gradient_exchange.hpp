@@ -20,8 +20,9 @@ class GradientExchange {
   GradientExchange(Communicator& communicator, Model& model, std::vector<BucketPieces> buckets);
 
   void begin(const StepInfo& step);
-  /// The gradient of `param` is complete: hands over the buckets that this completes. They leave in the plan's order,
-  /// the same on every rank, whatever order gradients become ready in.
+  /// The gradient of `param` is complete, in the order of the calling thread's stream where it is a device's: hands
+  /// over the buckets that this completes. They leave in the plan's order, the same on every rank, whatever order
+  /// gradients become ready in.
   void ready(std::uint32_t param);
   /// Gets the mean gradient of a run in `piece.data`.
   using Apply = std::function<void(const Piece& piece)>;

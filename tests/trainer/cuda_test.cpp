@@ -91,6 +91,28 @@ TEST_F(OnDevice, GoesOnFromTheHostsCheckpointAndTheOtherWayRound) {
   }
 }
 
+// Fails when its first gradient is handed over.
+class FailingLate final : public ForwardingModel {
+ public:
+  using ForwardingModel::ForwardingModel;
+  double accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) override {
+    return ForwardingModel::accumulate_gradients(batch, scale, [&](std::uint32_t param) {
+      ready(param);
+      throw std::runtime_error("out of paper");
+    });
+  }
+};
+
+TEST_F(OnDevice, MayFailWithBucketsUnderWay) {
+  const auto words = train_failing(options, dataset, 2, [&](std::uint32_t rank) -> std::unique_ptr<Model> {
+    auto model = small_model(dataset, 0, "linear", kDevice);
+    if (rank == 0) return model;
+    return std::make_unique<FailingLate>(std::move(model));
+  });
+  EXPECT_THAT(words[0], testing::AllOf(HasSubstr("rank 1"), HasSubstr("out of paper")));
+  EXPECT_EQ(words[1], "out of paper");
+}
+
 TEST(Place, IsDealtByLocalRankOrNamed) {
   EXPECT_EQ(place_of(parse_device("cpu"), 5).backend, Backend::simd);
   EXPECT_EQ(device_name(place_of(parse_device("cuda"), 0)), "cuda:0");
