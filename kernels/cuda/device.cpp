@@ -1,5 +1,7 @@
 #include "kernels/cuda/device.hpp"
 
+#include <cuda.h>
+
 #include "kernels/base/check.hpp"
 #include "kernels/cuda/error.hpp"
 
@@ -26,6 +28,33 @@ std::string devices() {
   return found + "driver " + version(driver);
 }
 
+// "CUDA Runtime API calls operate on the CUcontext which is current to the calling host thread" (the runtime's manual,
+// Interactions with the CUDA Driver API). Found at run time: nothing links the driver.
+struct Contexts {
+  decltype(&cuCtxGetCurrent) get = nullptr;
+  decltype(&cuCtxSetCurrent) set = nullptr;
+};
+
+template <class Function>
+void find_in_driver(const char* name, Function*& function) {
+  void* found = nullptr;
+  cudaDriverEntryPointQueryResult result{};
+  constexpr unsigned kVersion = 12000;
+  TW_CUDA(cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &result));
+  if (result != cudaDriverEntryPointSuccess) TW_FAIL(CudaError, "the CUDA driver has no ", name);
+  function = reinterpret_cast<Function*>(found);
+}
+
+const Contexts& contexts() {
+  static const Contexts found = [] {
+    Contexts contexts;
+    find_in_driver("cuCtxGetCurrent", contexts.get);
+    find_in_driver("cuCtxSetCurrent", contexts.set);
+    return contexts;
+  }();
+  return found;
+}
+
 }  // namespace
 
 std::string summary() {
@@ -37,28 +66,34 @@ std::string summary() {
   }
 }
 
-std::uint32_t device_count() {
-  int count = 0, driver = 0;
-  TW_CUDA(cudaDriverGetVersion(&driver));
-  TW_CHECK(driver != 0, CudaError, "there is no NVIDIA driver here, which CUDA needs");
+std::string unavailable() {
+  int driver = 0, count = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) return "no CUDA driver here";
   const cudaError_t result = cudaGetDeviceCount(&count);
-  if (result == cudaErrorInsufficientDriver)
-    TW_FAIL(CudaError, "the NVIDIA driver here serves CUDA ", version(driver), ", this build needs one for ",
-            version(CUDART_VERSION));
-  if (result != cudaErrorNoDevice) TW_CUDA(result);
-  TW_CHECK(count > 0, CudaError, "there is no CUDA device here, or CUDA_VISIBLE_DEVICES hides it");
+  if (result == cudaSuccess) return count > 0 ? "" : "no CUDA device here";
+  cudaGetLastError();
+  return detail::concat("no CUDA device here: ", cudaGetErrorString(result));
+}
+
+std::uint32_t device_count() {
+  const std::string missing = unavailable();
+  TW_CHECK(missing.empty(), CudaError, missing);
+  int count = 0;
+  TW_CUDA(cudaGetDeviceCount(&count));
   return static_cast<std::uint32_t>(count);
 }
 
 CurrentDevice::CurrentDevice(std::uint32_t device) {
-  TW_CUDA(cudaGetDevice(&before_));
-  if (before_ == static_cast<int>(device)) return;
+  int current = 0;
+  TW_CUDA(cudaGetDevice(&current));
+  if (current == static_cast<int>(device)) return;
+  contexts().get(reinterpret_cast<CUcontext*>(&before_));
   TW_CUDA(cudaSetDevice(static_cast<int>(device)));
   changed_ = true;
 }
 
 CurrentDevice::~CurrentDevice() {
-  if (changed_) cudaSetDevice(before_);
+  if (changed_) contexts().set(static_cast<CUcontext>(before_));
 }
 
 }  // namespace tw::cuda

@@ -10,12 +10,14 @@ namespace tw::cuda {
 /// driver 13.0", or why nothing is. Throws nothing.
 std::string summary();
 
-/// How many devices there are, at least 1. Throws CudaError that says what is missing otherwise: CUDA in this build, a
-/// driver, a newer driver, a device.
+/// Empty where kernels can run: this build has CUDA, this machine a driver and a device. Otherwise what is missing.
+std::string unavailable();
+/// How many devices there are, at least 1. Throws CudaError of what is missing otherwise.
 std::uint32_t device_count();
 
-/// Makes a device the thread's current one, and the one before it again at the end of its scope: trainers have their
-/// own idea of the current device.
+/// Makes a device the thread's current one, and what was current before it again at the end of its scope: trainers have
+/// their own idea of the current device. What was current is a context, or none at all: it is put back through the
+/// driver, since cudaSetDevice would create a context on a device that nobody has used yet (from CUDA 12 on).
 class CurrentDevice {
  public:
   /// Throws CudaError where there is no such device.
@@ -25,7 +27,7 @@ class CurrentDevice {
   CurrentDevice& operator=(const CurrentDevice&) = delete;
 
  private:
-  int before_ = 0;
+  void* before_ = nullptr;  // a CUcontext
   bool changed_ = false;
 };
 
