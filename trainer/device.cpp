@@ -22,6 +22,8 @@ DeviceChoice parse_device(std::string_view text) {
 
 Exec place_of(const DeviceChoice& choice, std::uint32_t local_rank) {
   if (choice.backend != Backend::cuda) return {};
+  const std::string missing = cuda::unavailable();
+  TW_CHECK(missing.empty(), CudaError, "--device cuda: ", missing);
   const std::uint32_t count = cuda::device_count();
   const std::uint32_t number = choice.number.value_or(local_rank % count);
   TW_CHECK(number < count, UsageError, "--device cuda:", number, ": the devices here are cuda:0 to cuda:", count - 1);

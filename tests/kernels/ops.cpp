@@ -164,11 +164,11 @@ void add_descend(std::vector<TestedOp>& ops) {
     add(ops, name, [rates = rates](Stage& s) {
       const std::span<float> values = s.feedback().residual_out;
       descend(s.exec(), rates, s.values(), s.others(), values);
-      return s.take({s.others(), values});
+      s.leaves({s.others(), values});
     });
   add(ops, "descend_still", [](Stage& s) {
     descend(s.exec(), {0, 0.9f, 0.01f}, s.feedback().residual_out, s.others(), s.values());
-    return s.take({s.others(), s.values()});
+    s.leaves({s.others(), s.values()});
   });
 }
 

@@ -2,11 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include <tightwire/error.hpp>
 
+#include "kernels/cuda/timeline.hpp"
 #include "tests/trainer/support.hpp"
 #include "trainer/device.hpp"
 #include "trainer/parameters_hash.hpp"
+#include "trainer/placed_floats.hpp"
 
 namespace tw::trainer {
 namespace {
@@ -89,6 +93,50 @@ TEST_F(OnDevice, GoesOnFromTheHostsCheckpointAndTheOtherWayRound) {
     EXPECT_EQ(train_on({after, after})[0].parameters_hash, whole) << device_name(after);
     options = all;
   }
+}
+
+// Makes its gradients as libtorch does on a device: in a thread of its own, on that thread's stream.
+class OwnThread final : public ForwardingModel {
+ public:
+  explicit OwnThread(std::unique_ptr<Model> inner) : ForwardingModel(std::move(inner)) {
+    for (const Param& param : params()) gradients_.emplace_back(exec(), param.count());
+    synchronize(exec());
+  }
+  Exec exec() const override {
+    Exec exec = ForwardingModel::exec();
+    if (std::this_thread::get_id() == thread_) exec.stream = stream_.get();
+    return exec;
+  }
+  std::span<float> gradient(std::uint32_t param) override { return gradients_[param].span(); }
+  double accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) override {
+    const double loss = ForwardingModel::accumulate_gradients(batch, scale, {});
+    done_.record(exec());
+    std::thread([&] {
+      thread_ = std::this_thread::get_id();
+      done_.precede(exec());
+      for (const Param& param : params()) {
+        copy<float>(exec(), ForwardingModel::gradient(param.id), gradient(param.id));
+        ready(param.id);
+      }
+      thread_ = {};
+    }).join();
+    return loss;
+  }
+
+ private:
+  const cuda::Stream stream_;
+  cuda::Event done_;
+  std::thread::id thread_;
+  std::vector<PlacedFloats> gradients_;  // by parameter
+};
+
+// Only a GPU puts the order to the test: under ptxrun all streams are one.
+TEST_F(OnDevice, ReadsGradientsAfterTheStreamThatMadeThem) {
+  options.codec = "int8:block=32+ef";
+  const auto device = train(options, dataset, 2, [&](std::uint32_t) {
+    return std::make_unique<OwnThread>(small_model(dataset, 0, "linear", kDevice));
+  });
+  EXPECT_EQ(device[0].parameters_hash, train_on({kHost, kHost})[0].parameters_hash);
 }
 
 // Fails when its first gradient is handed over.

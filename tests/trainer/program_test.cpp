@@ -34,8 +34,8 @@ TEST_F(Program, SaysWhatIsMissingForADevice) {
   const Finished finished =
       run_command({"env", "CUDA_VISIBLE_DEVICES=", TW_TEST_TRAINER, "--model", "linear", "--device", "cuda"});
   EXPECT_EQ(finished.code, 1);
-  EXPECT_THAT(finished.err,
-              AnyOf(HasSubstr("no CUDA driver here"), HasSubstr("no CUDA device here"), HasSubstr("-DTW_CUDA=ON")));
+  EXPECT_THAT(finished.err, AnyOf(HasSubstr("--device cuda: no CUDA driver here"),
+                                  HasSubstr("--device cuda: no CUDA device here"), HasSubstr("-DTW_CUDA=ON")));
 }
 
 }  // namespace
