@@ -59,8 +59,8 @@ void declare_exchange(CLI::App& app, TrainOptions& o) {
   app.add_option("--codec-for", o.codec_for, "PATTERN SPEC: another codec for some parameters; may be repeated");
   add(app, "--algorithm", o.algorithm, "how they are all-reduced");
   add(app, "--transport", o.transport,
-      "tcp, ucx, loopback (ranks are threads), a wrapper round one of them, or auto: loopback, but with a launcher "
-      "tcp");
+      "tcp, ucx, nccl (for --device cuda), loopback (ranks are threads), a wrapper round one of them, or auto: "
+      "loopback, but with a launcher tcp");
   app.add_option("--interface", o.interface, "network interface to bind to");
   add_choice(app, "--exchange", o.exchange, "on", "off", "off: every rank trains alone, the floor of any exchange");
   add_choice(app, "--checksum", o.checksum, "crc32c", "none", "of every frame");
