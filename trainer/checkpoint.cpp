@@ -6,6 +6,7 @@
 #include "collectives/registration.hpp"
 #include "kernels/base/check.hpp"
 #include "trainer/checkpoint_file.hpp"
+#include "trainer/placed_floats.hpp"
 
 namespace tw::trainer {
 namespace {
@@ -37,10 +38,6 @@ void check_configuration(const std::string& path, std::span<const std::byte> sav
   TW_CHECK(difference.empty(), UsageError, path, " was saved under another configuration: saved ", difference, " now");
 }
 
-void copy_floats(std::span<const std::byte> from, std::span<float> to) {
-  std::copy(from.begin(), from.end(), std::as_writable_bytes(to).begin());
-}
-
 }  // namespace
 
 std::string checkpoint_path(const std::string& file, std::uint32_t rank) {
@@ -55,8 +52,11 @@ void save_checkpoint(const std::string& file, const TrainingState& state, const 
   out.value(position.step);
   out.value(position.position);
   out.field(std::as_bytes(std::span(state.configuration)));
-  for (const Param& param : state.model.params()) out.field(std::as_bytes(state.model.values(param.id)));
-  for (const Param& param : state.model.params()) out.field(std::as_bytes(state.optimizer.momentum(param.id)));
+  const Exec exec = state.model.exec();
+  std::vector<float> staging;
+  const auto floats = [&](std::span<const float> values) { out.field(std::as_bytes(on_host(exec, values, staging))); };
+  for (const Param& param : state.model.params()) floats(state.model.values(param.id));
+  for (const Param& param : state.model.params()) floats(state.optimizer.momentum(param.id));
   out.field(saved_memories(state));
   out.finish();
   state.communicator.barrier(deadline);
@@ -78,11 +78,13 @@ TrainingPosition load_checkpoint(const std::string& file, const TrainingState& s
   for (const Param& param : state.model.params()) momentum.push_back(in.field(param.count() * sizeof(float)));
   const auto memories = in.field();
   in.expect_end();
+  const Exec exec = state.model.exec();
   restore_memories(state, memories);  // may still refuse; all that follows cannot
   for (const Param& param : state.model.params()) {
-    copy_floats(values[param.id], state.model.values(param.id));
-    copy_floats(momentum[param.id], state.optimizer.momentum(param.id));
+    copy_bytes(exec, values[param.id], std::as_writable_bytes(state.model.values(param.id)));
+    copy_bytes(exec, momentum[param.id], std::as_writable_bytes(state.optimizer.momentum(param.id)));
   }
+  synchronize(exec);  // the file's memory goes
   return position;
 }
 

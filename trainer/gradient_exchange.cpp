@@ -47,14 +47,23 @@ void GradientExchange::hand_over_ready() {
 void GradientExchange::hand_over(std::uint32_t bucket) {
   Entry& entry = buckets_[bucket];
   for (Piece& piece : entry.pieces) piece.data.data = gradient_or_zeros(piece.param->id).data() + piece.first;
-  entry.work = communicator_.all_reduce({bucket, entry.pieces});
+  entry.work = communicator_.all_reduce(model_.exec(), {bucket, entry.pieces});
 }
 
 // A parameter that this rank has no gradient for takes part with zeros, not with null data: the others' mean must reach
 // this rank, too, or its parameters would differ.
 std::span<float> GradientExchange::gradient_or_zeros(std::uint32_t param) {
   const std::span<float> gradient = model_.gradient(param);
-  return gradient.empty() ? std::span<float>(zeros_[param]) : gradient;
+  return gradient.empty() ? zeros_[param].span() : gradient;
+}
+
+// The last step left its mean there.
+void GradientExchange::prepare_zeros(std::uint32_t param) {
+  const std::uint64_t count = model_.params()[param].count();
+  if (zeros_[param].count() != count)
+    zeros_[param] = PlacedFloats(model_.exec(), count);
+  else
+    fill_zero(model_.exec(), std::as_writable_bytes(zeros_[param].span()));
 }
 
 StepOutcome GradientExchange::finish(const Apply& apply, double deadline_seconds) {
@@ -62,7 +71,7 @@ StepOutcome GradientExchange::finish(const Apply& apply, double deadline_seconds
     if (is_ready_[param]) continue;
     for (const std::uint32_t bucket : buckets_of_[param]) --buckets_[bucket].missing;
     if (!model_.gradient(param).empty()) continue;
-    zeros_[param].assign(model_.params()[param].count(), 0.0f);
+    prepare_zeros(param);
     ++absent_gradients_;
   }
   hand_over_ready();

@@ -9,6 +9,7 @@
 #include <tightwire/communicator.hpp>
 
 #include "trainer/model.hpp"
+#include "trainer/placed_floats.hpp"
 
 namespace tw::trainer {
 
@@ -19,8 +20,9 @@ class GradientExchange {
   GradientExchange(Communicator& communicator, Model& model, std::vector<BucketPieces> buckets);
 
   void begin(const StepInfo& step);
-  /// The gradient of `param` is complete: hands over the buckets that this completes. They leave in the plan's order,
-  /// the same on every rank, whatever order gradients become ready in.
+  /// The gradient of `param` is complete, in the order of the calling thread's stream where it is a device's: hands
+  /// over the buckets that this completes. They leave in the plan's order, the same on every rank, whatever order
+  /// gradients become ready in.
   void ready(std::uint32_t param);
   /// Gets the mean gradient of a run in `piece.data`.
   using Apply = std::function<void(const Piece& piece)>;
@@ -44,6 +46,7 @@ class GradientExchange {
 
   void hand_over_ready();
   void hand_over(std::uint32_t bucket);
+  void prepare_zeros(std::uint32_t param);
   std::span<float> gradient_or_zeros(std::uint32_t param);
 
   Communicator& communicator_;
@@ -51,7 +54,7 @@ class GradientExchange {
   std::vector<Entry> buckets_;
   std::vector<std::vector<std::uint32_t>> buckets_of_;  // by parameter
   std::vector<bool> is_ready_;                          // by parameter
-  std::vector<std::vector<float>> zeros_;               // by parameter, where one was ever needed
+  std::vector<PlacedFloats> zeros_;                     // by parameter, where one was ever needed
   std::uint32_t handed_over_ = 0;                       // buckets, in this step
   std::uint32_t overlapped_ = 0;
   std::uint64_t absent_gradients_ = 0;

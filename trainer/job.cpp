@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -9,15 +10,19 @@
 #include <tightwire/connect.hpp>
 
 #include "kernels/base/check.hpp"
+#include "kernels/cuda/device.hpp"
 #include "trainer/dataset.hpp"
+#include "trainer/device.hpp"
 #include "trainer/model.hpp"
 #include "trainer/trainer.hpp"
 
 namespace tw::trainer {
 namespace {
 
-Summary train_rank(const TrainOptions& options, const Dataset& dataset, TransportPtr transport, std::ostream& told) {
-  auto model = make_model(options.model, {dataset.features, dataset.classes, options.seed});
+// `exec`: the rank's place.
+Summary train_rank(const TrainOptions& options, const Exec& exec, const Dataset& dataset, TransportPtr transport,
+                   std::ostream& told) {
+  auto model = make_model(options.model, {dataset.features, dataset.classes, options.seed, exec});
   Trainer trainer(options, dataset, std::move(model), std::move(transport), told);
   return trainer.run();
 }
@@ -46,6 +51,8 @@ class Outcomes {
 };
 
 Summary train_threads(const TrainOptions& options, std::uint32_t ranks, std::ostream& told) {
+  std::vector<Exec> places;
+  for (std::uint32_t rank = 0; rank < ranks; ++rank) places.push_back(place_of(parse_device(options.device), rank));
   const Dataset dataset = load_dataset(options.dataset, options.data_dir);
   auto transports = connect_threads(ranks, {options.transport, options.interface, options.deadline_seconds});
   Outcomes outcomes;
@@ -54,7 +61,7 @@ Summary train_threads(const TrainOptions& options, std::uint32_t ranks, std::ost
     for (std::uint32_t rank = 0; rank < ranks; ++rank)
       threads.emplace_back([&, rank] {
         try {
-          outcomes.add(rank, train_rank(options, dataset, std::move(transports[rank]), told));
+          outcomes.add(rank, train_rank(options, places[rank], dataset, std::move(transports[rank]), told));
         } catch (const PeerError&) {
           outcomes.add_failure(std::current_exception(), true);
         } catch (...) {
@@ -76,6 +83,13 @@ LaunchInfo launch_of(const TrainOptions& options, const LaunchInfo::Lookup& look
   TW_CHECK(launch.launcher == "none" || !options.ranks || launch.ranks == *options.ranks, UsageError, "--ranks is ",
            *options.ranks, ", but ", launch.launcher, " started ", launch.ranks);
   return launch;
+}
+
+// A transport that moves device memory takes the thread's current device.
+TransportPtr connect_rank(const TrainOptions& options, const Exec& place, const LaunchInfo& launch) {
+  std::optional<cuda::CurrentDevice> current;
+  if (place.backend == Backend::cuda) current.emplace(place.device);
+  return connect(launch, {options.transport, options.interface, options.deadline_seconds});
 }
 
 }  // namespace
@@ -102,9 +116,10 @@ Summary run_job(const TrainOptions& asked, const JobPlan& plan, std::ostream& to
   TrainOptions options = asked;
   options.transport = plan.transport;
   if (plan.part == Part::threads) return train_threads(options, plan.ranks, told);
+  const Exec place = place_of(parse_device(options.device), plan.launch.local_rank);
   const Dataset dataset = load_dataset(options.dataset, options.data_dir);
-  TransportPtr transport = connect(plan.launch, {options.transport, options.interface, options.deadline_seconds});
-  return train_rank(options, dataset, std::move(transport), told);
+  TransportPtr transport = connect_rank(options, place, plan.launch);
+  return train_rank(options, place, dataset, std::move(transport), told);
 }
 
 }  // namespace tw::trainer

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/base/check.hpp"
+#include "kernels/cuda/device.hpp"
 #include "tools/context.hpp"
 #include "trainer/model.hpp"
 
@@ -54,6 +55,7 @@ Json context_of(const Summary& summary, const TrainOptions& options) {
   conditions.link = options.lab.empty() ? summary.transport : options.lab;
   Json context = run_context(conditions);
   context["libraries"]["compute"] = compute_library();
+  if (summary.device != "cpu") context["cuda"] = cuda::summary();
   return context;
 }
 
@@ -138,6 +140,7 @@ std::string summary_json(const Summary& summary, const TrainOptions& options) {
   Json json{{"schema_version", kSchemaVersion}, {"kind", "train"}, {"ranks", summary.ranks}, {"steps", summary.steps}};
   if (summary.first_step != 0) json["first_step"] = summary.first_step;
   json["transport"] = summary.transport;
+  json["device"] = summary.device;
   add_settings(json, options);
   json["step_seconds_median"] = summary.step_seconds_median;
   json["step_seconds_mean"] = summary.mean.total;

@@ -73,6 +73,7 @@ struct Summary {
   std::uint32_t rank = 0;  ///< whose summary this is
   std::uint32_t ranks = 1;
   std::string transport;           ///< its name
+  std::string device = "cpu";      ///< where its parameters lie
   std::uint64_t steps = 0;         ///< in all
   std::uint64_t first_step = 0;    ///< where this run took up a checkpoint
   std::uint64_t warmup_steps = 0;  ///< that the times leave out

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <tightwire/exec.hpp>
 #include <tightwire/types.hpp>
 
 #include "compress/params_visitors.hpp"
@@ -30,11 +31,14 @@ struct Evaluation {
   }
 };
 
-/// One rank's replica. Not thread safe; replicas in several threads do not disturb each other.
+/// One rank's replica. Not thread safe; replicas in several threads do not disturb each other. Its values and gradients
+/// lie where `exec()` works: with Backend::cuda their addresses are the device's.
 class Model {
  public:
   virtual ~Model() = default;
 
+  /// Where they lie, and the stream that the calling thread's work on them is ordered by.
+  virtual Exec exec() const { return {}; }
   /// In the order in which the forward pass uses them; ids are 0, 1, 2, ...
   virtual std::span<const Param> params() const = 0;
   virtual std::span<float> values(std::uint32_t param) = 0;
@@ -42,7 +46,8 @@ class Model {
   /// then.
   virtual std::span<float> gradient(std::uint32_t param) = 0;
 
-  /// Called while backward goes on, once a parameter.
+  /// Called while backward goes on, once a parameter, by any one thread; the gradient is there in the order of that
+  /// thread's stream.
   using GradientReady = std::function<void(std::uint32_t param)>;
   /// Adds `scale` times the gradient of the batch's mean cross entropy, and returns that cross entropy. `ready` may be
   /// empty; what it throws comes out of here.
@@ -56,7 +61,8 @@ class Model {
 struct ModelShape {
   std::uint64_t features;
   std::uint32_t classes;
-  std::uint64_t seed;  ///< of the initial values: equal seeds give equal parameters on every rank
+  std::uint64_t seed;  ///< of the initial values: equal seeds give equal parameters on every rank and device
+  Exec exec = {};      ///< where values and gradients are to lie: backend and device
 };
 
 /// A row of the table: `name[:key=value,...]` in the grammar of specs.

@@ -1,14 +1,15 @@
-// Stochastic gradient descent with momentum and weight decay (PyTorch's form; Sutskever et al. 2013), run by run, so
-// that a bucket can be applied as soon as its mean has arrived:
-//
-//   v = momentum * v + (g + weight_decay * p);  p = p - learning_rate * v
+// Stochastic gradient descent with momentum and weight decay (the formula: kernels/sgd.hpp), run by run, so that a
+// bucket can be applied as soon as its mean has arrived.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include <tightwire/exec.hpp>
 #include <tightwire/types.hpp>
+
+#include "trainer/placed_floats.hpp"
 
 namespace tw::trainer {
 
@@ -27,16 +28,18 @@ class Sgd {
     double momentum = 0.9;
     double weight_decay = 0;
   };
-  Sgd(std::span<const Param> params, const Settings& settings);
+  /// Momentum lies where `exec` works.
+  Sgd(const Exec& exec, std::span<const Param> params, const Settings& settings);
 
-  void apply(const ParamRun& run, double learning_rate);
+  /// Enqueues, where `exec` is a device's; the run lies there.
+  void apply(const Exec& exec, const ParamRun& run, double learning_rate);
 
   /// The momentum of one parameter, for checkpoints; zeros at first.
-  std::span<float> momentum(std::uint32_t param) { return momentum_[param]; }
+  std::span<float> momentum(std::uint32_t param) { return momentum_[param].span(); }
 
  private:
   const Settings settings_;
-  std::vector<std::vector<float>> momentum_;  // by parameter
+  std::vector<PlacedFloats> momentum_;  // by parameter
 };
 
 }  // namespace tw::trainer

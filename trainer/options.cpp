@@ -11,6 +11,7 @@
 #include "collectives/algorithm.hpp"
 #include "compress/compressor.hpp"
 #include "kernels/base/check.hpp"
+#include "trainer/device.hpp"
 #include "trainer/model.hpp"
 #include "trainer/schedule.hpp"
 
@@ -48,6 +49,8 @@ void declare_work(CLI::App& app, TrainOptions& o) {
   add(app, "--momentum", o.momentum, "momentum");
   add(app, "--weight-decay", o.weight_decay, "weight decay");
   add(app, "--seed", o.seed, "of initial values, sample order and codecs");
+  add(app, "--device", o.device,
+      "where parameters and gradients lie: cpu, cuda:N, or cuda, which deals a machine's devices to its ranks in turn");
   add(app, "--threads", o.threads, "threads of one rank's arithmetic")->check(CLI::Range(1, 1024));
 }
 
@@ -56,8 +59,8 @@ void declare_exchange(CLI::App& app, TrainOptions& o) {
   app.add_option("--codec-for", o.codec_for, "PATTERN SPEC: another codec for some parameters; may be repeated");
   add(app, "--algorithm", o.algorithm, "how they are all-reduced");
   add(app, "--transport", o.transport,
-      "tcp, ucx, loopback (ranks are threads), a wrapper round one of them, or auto: loopback, but with a launcher "
-      "tcp");
+      "tcp, ucx, nccl (for --device cuda), loopback (ranks are threads), a wrapper round one of them, or auto: "
+      "loopback, but with a launcher tcp");
   app.add_option("--interface", o.interface, "network interface to bind to");
   add_choice(app, "--exchange", o.exchange, "on", "off", "off: every rank trains alone, the floor of any exchange");
   add_choice(app, "--checksum", o.checksum, "crc32c", "none", "of every frame");
@@ -87,6 +90,7 @@ void check_real(double value, double low, double high, const char* flag) {
 // Names that cannot be are refused before anything is read or connected.
 void check_names(const TrainOptions& o) {
   canonical_model(o.model);
+  parse_device(o.device);
   find_schedule(o.schedule);
   find_algorithm(o.algorithm);
   const CompressorTable compressors(o.codec, o.codec_for);
@@ -110,7 +114,7 @@ void check(const TrainOptions& o) {
 
 }  // namespace
 
-CommunicatorOptions TrainOptions::communicator_options() const {
+CommunicatorOptions TrainOptions::communicator_options(const Exec& exec) const {
   CommunicatorOptions result;
   result.codec = codec;
   result.codec_for = codec_for;
@@ -118,6 +122,7 @@ CommunicatorOptions TrainOptions::communicator_options() const {
   result.seed = seed;
   result.checksum = checksum;
   result.deadline_seconds = deadline_seconds;
+  result.exec = exec;
   result.exec.workers = threads;
   return result;
 }

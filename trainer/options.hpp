@@ -28,6 +28,7 @@ struct TrainOptions {
   std::uint64_t bucket_bytes = 4u << 20;
 
   std::optional<std::uint32_t> ranks, rank;
+  std::string device = "cpu";
   std::string lab;  ///< rate of the lab that the ranks run in; empty: none
 
   std::uint64_t batch = 64;  ///< samples of one rank's backward pass
@@ -48,7 +49,8 @@ struct TrainOptions {
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end only
   bool quiet = false;
 
-  CommunicatorOptions communicator_options() const;
+  /// For gradients that lie where `exec` works.
+  CommunicatorOptions communicator_options(const Exec& exec) const;
   /// Steps in all, for a training set of `samples`.
   std::uint64_t total_steps(std::uint64_t samples, std::uint32_t rank_count) const;
 };

@@ -6,12 +6,15 @@
 
 #include "kernels/base/check.hpp"
 #include "kernels/base/hash.hpp"
+#include "trainer/placed_floats.hpp"
 
 namespace tw::trainer {
 
 std::uint64_t parameters_hash(Model& model) {
   std::vector<std::uint64_t> hashes;
-  for (const Param& param : model.params()) hashes.push_back(hash64(std::as_bytes(model.values(param.id))));
+  std::vector<float> staging;
+  for (const Param& param : model.params())
+    hashes.push_back(hash64(std::as_bytes(on_host(model.exec(), model.values(param.id), staging))));
   return hash64(std::as_bytes(std::span(hashes)));
 }
 

@@ -9,6 +9,7 @@
 #include "kernels/base/check.hpp"
 #include "kernels/base/float_mode.hpp"
 #include "trainer/configuration.hpp"
+#include "trainer/device.hpp"
 #include "trainer/evaluation.hpp"
 #include "trainer/parameters_hash.hpp"
 #include "trainer/schedule.hpp"
@@ -27,8 +28,8 @@ Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, std::uniqu
     : options_(options),
       dataset_(dataset),
       model_(std::move(model)),
-      communicator_(std::move(transport), options.communicator_options()),
-      optimizer_(model_->params(), {options.momentum, options.weight_decay}),
+      communicator_(std::move(transport), options.communicator_options(model_->exec())),
+      optimizer_(model_->exec(), model_->params(), {options.momentum, options.weight_decay}),
       sampler_({dataset.train.count(), communicator_.rank(), communicator_.ranks(), options.batch * options.accumulate},
                options.seed),
       total_steps_(options.total_steps(dataset.train.count(), communicator_.ranks())),
@@ -41,8 +42,7 @@ Trainer::Trainer(const TrainOptions& options, const Dataset& dataset, std::uniqu
 Summary Trainer::run() {
   try {
     prepare();
-    // Momentum decays into denormals and stays there (0.9 times the smallest rounds to itself), and each costs a
-    // hundred cycles. Every rank flushes them on every machine, so parameters stay bit-equal.
+    // Denormals among activations and gradients cost a hundred cycles each.
     const ScopedFloatMode mode(FloatMode::flush_denormals);
     const std::uint64_t end = options_.stop_after == 0 ? total_steps_ : std::min(options_.stop_after, total_steps_);
     while (step_ < end) {
@@ -65,7 +65,8 @@ void Trainer::prepare() {
   in_common([&] { agree(configuration_, gather_bytes); });
   if (options_.exchange) {
     const auto params = model_->params();
-    auto buckets = plan_buckets(params, options_.bucket_bytes, options_.communicator_options(), communicator_.ranks());
+    auto buckets = plan_buckets(params, options_.bucket_bytes, options_.communicator_options(model_->exec()),
+                                communicator_.ranks());
     communicator_.register_parameters({params.begin(), params.end()}, buckets);
     exchange_.emplace(communicator_, *model_, std::move(buckets));
   }
@@ -127,7 +128,8 @@ StepOutcome Trainer::descend(double rate) {
 
 void Trainer::apply(const Piece& piece, double rate) {
   const std::uint32_t param = piece.param->id;
-  optimizer_.apply({param,
+  optimizer_.apply(model_->exec(),
+                   {param,
                     piece.first,
                     model_->values(param).subspan(piece.first, piece.data.count),
                     {static_cast<const float*>(piece.data.data), piece.data.count}},
@@ -176,6 +178,7 @@ Summary Trainer::summarise() {
   summary.rank = communicator_.rank();
   summary.ranks = communicator_.ranks();
   summary.transport = options_.transport;
+  summary.device = device_name(model_->exec());
   summary.steps = step_;
   summary.first_step = first_step_;
   summary.warmup_steps = statistics_.warmup_steps();

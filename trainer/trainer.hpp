@@ -60,13 +60,14 @@ class Trainer {
 
   const TrainOptions options_;
   const Dataset& dataset_;
+  // Buckets under way use the memory of these two: they go after the communicator.
   const std::unique_ptr<Model> model_;
+  std::optional<GradientExchange> exchange_;  // none with --exchange off
   Communicator communicator_;
   Sgd optimizer_;
   Sampler sampler_;
   const std::uint64_t total_steps_;
   const std::string configuration_;
-  std::optional<GradientExchange> exchange_;  // none with --exchange off
 
   bool in_common_ = false;
   std::uint64_t step_ = 0, first_step_ = 0;

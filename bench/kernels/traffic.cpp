@@ -43,6 +43,7 @@ constexpr Floor kFloors[] = {
     {"clear", 4, ""},
     {"divide", 4 + 4, ""},
     {"average", 4 + 4 + 4 + 4, ""},
+    {"descend", 4 + 4 + 4 + 4 + 4, ""},
     {"int8/encode", 4 + 1 + kUnit, ""},
     {"int8/encode_ef", 4 + 4 + 1 + kUnit + 4, ""},
     {"int8/decode_add", 1 + kUnit + 4 + 4, ""},

@@ -75,6 +75,14 @@ std::string unavailable() {
   return detail::concat("no CUDA device here: ", cudaGetErrorString(result));
 }
 
+std::uint32_t device_count() {
+  const std::string missing = unavailable();
+  TW_CHECK(missing.empty(), CudaError, missing);
+  int count = 0;
+  TW_CUDA(cudaGetDeviceCount(&count));
+  return static_cast<std::uint32_t>(count);
+}
+
 CurrentDevice::CurrentDevice(std::uint32_t device) {
   int current = 0;
   TW_CUDA(cudaGetDevice(&current));

@@ -12,6 +12,8 @@ std::string summary();
 
 /// Empty where kernels can run: this build has CUDA, this machine a driver and a device. Otherwise what is missing.
 std::string unavailable();
+/// How many devices there are, at least 1. Throws CudaError of what is missing otherwise.
+std::uint32_t device_count();
 
 /// Makes a device the thread's current one, and what was current before it again at the end of its scope: trainers have
 /// their own idea of the current device. What was current is a context, or none at all: it is put back through the

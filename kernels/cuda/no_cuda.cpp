@@ -18,6 +18,8 @@ namespace cuda {
 std::string summary() { return "not built in (configure with -DTW_CUDA=ON)"; }
 std::string unavailable() { return kMissing; }
 
+std::uint32_t device_count() { fail(); }
+
 CurrentDevice::CurrentDevice(std::uint32_t) { fail(); }
 CurrentDevice::~CurrentDevice() = default;
 

@@ -15,6 +15,7 @@
 #include "kernels/sample.hpp"
 #include "kernels/scatter.hpp"
 #include "kernels/select.hpp"
+#include "kernels/sgd.hpp"
 #include "kernels/signs.hpp"
 #include "tests/kernels/stage.hpp"
 
@@ -156,6 +157,21 @@ void add_plain(std::vector<TestedOp>& ops) {
   });
 }
 
+// Ordinary rates; a momentum that leaves denormal velocities; a rate that leaves values as they are, some denormal.
+void add_descend(std::vector<TestedOp>& ops) {
+  for (const auto& [name, rates] :
+       {std::pair{"descend", SgdRates{0.1f, 0.9f, 0.01f}}, std::pair{"descend_stopping", SgdRates{0.1f, 0x1p-126f, 0}}})
+    add(ops, name, [rates = rates](Stage& s) {
+      const std::span<float> values = s.feedback().residual_out;
+      descend(s.exec(), rates, s.values(), s.others(), values);
+      s.leaves({s.others(), values});
+    });
+  add(ops, "descend_still", [](Stage& s) {
+    descend(s.exec(), {0, 0.9f, 0.01f}, s.feedback().residual_out, s.others(), s.values());
+    s.leaves({s.others(), s.values()});
+  });
+}
+
 void add_select(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {
   const auto body = [=](Stage& s) {
     const std::uint64_t k = selected(s.count());
@@ -254,6 +270,7 @@ std::vector<TestedOp> ops_under_test() {
   std::vector<TestedOp> ops;
   for (const DType dtype : {DType::f16, DType::bf16}) add_casts(ops, dtype);
   add_plain(ops);
+  add_descend(ops);
   for (const auto& [suffix, selected] : shares) add_sparse(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);

@@ -93,6 +93,7 @@ TEST(Summary, HoldsWhatWasMeasuredAndUnderWhatConditions) {
         "decode_seconds", "wire_bytes_per_step", "dense_bytes_per_step", "skipped_steps", "test_accuracy", "final_loss",
         "parameters_hash", "codec", "algorithm", "transport", "ranks", "steps", "seed", "context"})
     EXPECT_TRUE(json.contains(key)) << key;
+  EXPECT_EQ(json["device"], "cpu");
   EXPECT_EQ(json["step_seconds_mean"], 1.0);
   EXPECT_EQ(json["wire_bytes_per_step"], 77);
   EXPECT_EQ(json["codec_for"][0]["pattern"], "*bias");

@@ -1,6 +1,9 @@
 // The model on libtorch: its gradients, that they are announced while backward goes on, and that parameters do not
 // depend on how ranks are laid out.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <tightwire/error.hpp>
 
 #include "tests/trainer/support.hpp"
 #include "trainer/parameters_hash.hpp"
@@ -101,6 +104,14 @@ TEST_F(Mlp, BucketsLeaveBeforeBackwardEnds) {
   const Summary summary = train(options, dataset, 2)[0];
   EXPECT_GT(summary.overlapped_buckets, 0u);
   EXPECT_LT(summary.overlapped_buckets, summary.buckets);
+}
+
+// There is no such device; and most often libtorch has no CUDA.
+TEST_F(Mlp, RefusesADeviceThatLibtorchHasNot) {
+  const Exec exec{.backend = Backend::cuda, .device = 63};
+  EXPECT_THAT([&] { small_model(dataset, 0, "mlp", exec); },
+              testing::ThrowsMessage<Error>(testing::AnyOf(testing::HasSubstr("has no CUDA: name one that has"),
+                                                           testing::HasSubstr("no cuda:63 among them"))));
 }
 
 TEST_F(Mlp, TrainsToTheSameParametersEveryTime) {

@@ -81,7 +81,9 @@ INSTANTIATE_TEST_SUITE_P(
                     BadWords{{"--rank", "1"}, "--ranks"}, BadWords{{"--rank", "2", "--ranks", "2"}, "--rank is 2"},
                     BadWords{{"--lr", "nan"}, "--lr"}, BadWords{{"--momentum", "1.5"}, "--momentum"},
                     BadWords{{"--deadline", "0"}, "--deadline"}, BadWords{{"--bucket-bytes", "0"}, "--bucket-bytes"},
-                    BadWords{{"--checkpoint-every", "5"}, "--checkpoint"}, BadWords{{"--threads", "0"}, "--threads"}));
+                    BadWords{{"--checkpoint-every", "5"}, "--checkpoint"}, BadWords{{"--threads", "0"}, "--threads"},
+                    BadWords{{"--device", "gpu"}, "--device is 'gpu'; it must be cpu, cuda or cuda:N"},
+                    BadWords{{"--device", "cuda:"}, "cuda:N"}, BadWords{{"--device", "cuda:1x"}, "cuda:N"}));
 
 }  // namespace
 }  // namespace tw::trainer

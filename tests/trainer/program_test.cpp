@@ -1,42 +1,17 @@
 // tightwire-train as a program: ranks as processes end with the parameters of ranks as threads; exit codes.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
-#include "tests/trainer/support.hpp"
-#include "tools/files.hpp"
-#include "tools/process.hpp"
+#include "tests/trainer/program.hpp"
 
 namespace tw::trainer {
 namespace {
 
+using testing::AnyOf;
 using testing::HasSubstr;
 
-class Program : public testing::Test {
- protected:
-  Program() { write_dataset(folder.path(), small_dataset()); }
-
-  Finished run(std::vector<std::string> words) const {
-    words.insert(words.begin(), TW_TEST_TRAINER);
-    return run_process({words, {}, {"TW_RANK", "TW_WORLD_SIZE", "RANK", "WORLD_SIZE"}});
-  }
-  nlohmann::ordered_json summary_of(std::vector<std::string> words) const {
-    const std::string path = folder.path("summary.json");
-    for (const std::string& word :
-         std::vector<std::string>{"--model", "linear", "--data-dir", folder.path(), "--ranks", "2", "--steps", "8",
-                                  "--batch", "8", "--codec", "int8:block=32+ef", "--summary", path})
-      words.push_back(word);
-    const Finished finished = run(words);
-    EXPECT_EQ(finished.code, 0) << finished.err;
-    return read_json(path);
-  }
-  const TemporaryFolder folder;
-};
-
 TEST_F(Program, GivesTheSameParametersOverTcpAsInThreads) {
-  const auto threads = summary_of({"--transport", "loopback"});
-  const auto processes = summary_of({"--transport", "tcp"});
+  const auto threads = summary_of({"--codec", "int8:block=32+ef", "--transport", "loopback"});
+  const auto processes = summary_of({"--codec", "int8:block=32+ef", "--transport", "tcp"});
   EXPECT_EQ(threads["transport"], "loopback");
   EXPECT_EQ(processes["transport"], "tcp");
   EXPECT_EQ(processes["parameters_hash"], threads["parameters_hash"]);
@@ -52,6 +27,15 @@ TEST_F(Program, TellsBadUseFromFailure) {
   const Finished torn = run({"--model", "linear", "--data-dir", folder.path()});
   EXPECT_EQ(torn.code, 1);
   EXPECT_THAT(torn.err, HasSubstr("torn"));
+}
+
+// With a GPU or without, this hides it; a build without CUDA says that.
+TEST_F(Program, SaysWhatIsMissingForADevice) {
+  const Finished finished =
+      run_command({"env", "CUDA_VISIBLE_DEVICES=", TW_TEST_TRAINER, "--model", "linear", "--device", "cuda"});
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_THAT(finished.err, AnyOf(HasSubstr("--device cuda: no CUDA driver here"),
+                                  HasSubstr("--device cuda: no CUDA device here"), HasSubstr("-DTW_CUDA=ON")));
 }
 
 }  // namespace

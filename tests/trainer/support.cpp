@@ -33,6 +33,22 @@ Split small_split(std::uint64_t count, std::uint32_t stream) {
   return split;
 }
 
+class Partial final : public ForwardingModel {
+ public:
+  Partial(std::unique_ptr<Model> inner, bool partial) : ForwardingModel(std::move(inner)), partial_(partial) {}
+  std::span<float> gradient(std::uint32_t param) override {
+    return partial_ && param == 1 ? std::span<float>() : ForwardingModel::gradient(param);
+  }
+  double accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) override {
+    return ForwardingModel::accumulate_gradients(batch, scale, [&](std::uint32_t param) {
+      if (!partial_ || param != 1) ready(param);
+    });
+  }
+
+ private:
+  const bool partial_;
+};
+
 struct Outcome {
   Summary summary;
   std::exception_ptr failure;
@@ -155,8 +171,13 @@ std::vector<std::string> train_failing(const TrainOptions& options, const Datase
   return words;
 }
 
-std::unique_ptr<Model> small_model(const Dataset& dataset, std::uint64_t seed, const std::string& spec) {
-  return make_model(spec, {dataset.features, dataset.classes, seed});
+std::unique_ptr<Model> small_model(const Dataset& dataset, std::uint64_t seed, const std::string& spec,
+                                   const Exec& exec) {
+  return make_model(spec, {dataset.features, dataset.classes, seed, exec});
+}
+
+std::unique_ptr<Model> partial_model(std::unique_ptr<Model> inner, bool partial) {
+  return std::make_unique<Partial>(std::move(inner), partial);
 }
 
 }  // namespace tw::trainer

@@ -56,14 +56,19 @@ std::vector<Summary> train(const TrainOptions& options, const Dataset& dataset, 
 std::vector<std::string> train_failing(const TrainOptions& options, const Dataset& dataset, std::uint32_t ranks,
                                        const MakeModel& make = {});
 
-/// "linear" for small_dataset, from `seed`.
-std::unique_ptr<Model> small_model(const Dataset& dataset, std::uint64_t seed, const std::string& spec = "linear");
+/// "linear" for small_dataset, from `seed`, where `exec` works.
+std::unique_ptr<Model> small_model(const Dataset& dataset, std::uint64_t seed, const std::string& spec = "linear",
+                                   const Exec& exec = {});
+
+/// Has no gradient for parameter 1 where it is `partial`, as of a branch that was not taken.
+std::unique_ptr<Model> partial_model(std::unique_ptr<Model> inner, bool partial);
 
 /// A model that passes everything on to another: the base of models with faults.
 class ForwardingModel : public Model {
  public:
   explicit ForwardingModel(std::unique_ptr<Model> inner) : inner_(std::move(inner)) {}
   std::span<const Param> params() const override { return inner_->params(); }
+  Exec exec() const override { return inner_->exec(); }
   std::span<float> values(std::uint32_t param) override { return inner_->values(param); }
   std::span<float> gradient(std::uint32_t param) override { return inner_->gradient(param); }
   double accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) override {

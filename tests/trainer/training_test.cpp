@@ -137,30 +137,31 @@ TEST_F(Training, SkipsAStepAlikeWhenAGradientIsNotFinite) {
     }
 }
 
-// Has no gradient for one parameter, as a branch that was not taken.
-class Partial final : public ForwardingModel {
+// Has zeros for one parameter's gradient.
+class Zeroed final : public ForwardingModel {
  public:
-  Partial(std::unique_ptr<Model> inner, bool partial) : ForwardingModel(std::move(inner)), partial_(partial) {}
-  std::span<float> gradient(std::uint32_t param) override {
-    return partial_ && param == 1 ? std::span<float>() : ForwardingModel::gradient(param);
-  }
+  Zeroed(std::unique_ptr<Model> inner, bool zeroed) : ForwardingModel(std::move(inner)), zeroed_(zeroed) {}
   double accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) override {
     return ForwardingModel::accumulate_gradients(batch, scale, [&](std::uint32_t param) {
-      if (!partial_ || param != 1) ready(param);
+      for (float& slope : gradient(param)) slope = zeroed_ && param == 1 ? 0 : slope;
+      ready(param);
     });
   }
 
  private:
-  const bool partial_;
+  const bool zeroed_;
 };
 
 TEST_F(Training, CountsAMissingGradientAsZerosAndStaysEqual) {
-  const auto summaries = train(options, dataset, 2, [&](std::uint32_t rank) {
-    return std::make_unique<Partial>(small_model(dataset, 0), rank == 1);
-  });
+  const auto summaries =
+      train(options, dataset, 2, [&](std::uint32_t rank) { return partial_model(small_model(dataset, 0), rank == 1); });
   EXPECT_EQ(summaries[0].absent_gradients, 0u);
   EXPECT_EQ(summaries[1].absent_gradients, 6u);
   EXPECT_EQ(summaries[0].parameters_hash, summaries[1].parameters_hash);
+  const auto zeroed = train(options, dataset, 2, [&](std::uint32_t rank) {
+    return std::make_unique<Zeroed>(small_model(dataset, 0), rank == 1);
+  });
+  EXPECT_EQ(summaries[0].parameters_hash, zeroed[0].parameters_hash);
 }
 
 TEST_F(Training, TellsTheOthersWhyARankFails) {

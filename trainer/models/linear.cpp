@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
+
+#include "trainer/models/mirrored.hpp"
 
 namespace tw::trainer {
 namespace {
@@ -107,7 +110,9 @@ class Linear final : public Model {
 }  // namespace
 
 std::unique_ptr<Model> make_linear(const LinearParams&, const ModelShape& shape) {
-  return std::make_unique<Linear>(shape);
+  auto model = std::make_unique<Linear>(shape);
+  if (shape.exec.backend != Backend::cuda) return model;
+  return mirror_on_device(std::move(model), shape.exec.device);
 }
 
 }  // namespace tw::trainer

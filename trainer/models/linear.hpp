@@ -1,5 +1,6 @@
 // linear: softmax regression, logits = W x + b, with its gradient written out in plain loops. It needs no libtorch, so
-// the whole training loop can run under sanitizers, and its 7850 parameters train in a blink.
+// the whole training loop can run under sanitizers, and its 7850 parameters train in a blink. For a device it is
+// mirrored there (mirrored.hpp): computed on the host, exchanged on the device.
 #pragma once
 
 #include "trainer/model.hpp"

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <utility>
 
+#include "trainer/torch/device.hpp"
+
 namespace tw::trainer {
 namespace {
 
@@ -21,16 +23,23 @@ std::span<float> floats_of(const torch::Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
-// A view: the batch outlives the pass over it.
-torch::Tensor labels_of(const Batch& batch) {
-  return torch::from_blob(const_cast<std::int64_t*>(batch.labels.data()), {static_cast<std::int64_t>(batch.count())},
-                          torch::kInt64);
+torch::Device device_of(const Exec& exec) {
+  use_device(exec);
+  if (exec.backend != Backend::cuda) return torch::kCPU;
+  return {torch::kCUDA, static_cast<c10::DeviceIndex>(exec.device)};
 }
 
 }  // namespace
 
 AutogradModel::AutogradModel(torch::nn::Sequential net, const ModelShape& shape)
-    : net_(std::move(net)), features_(shape.features) {
+    : net_(std::move(net)), features_(shape.features), place_(shape.exec), device_(device_of(shape.exec)) {
+  initialise(shape);
+  if (!device_.is_cpu()) net_->to(device_);  // before nodes are watched: they belong to a device
+  for (const Param& param : params_) watched_.push_back(watch(param.id));
+}
+
+// On the host, so that every device begins with the same bits.
+void AutogradModel::initialise(const ModelShape& shape) {
   float bound = 0;
   for (const auto& item : net_->named_parameters()) {
     const auto id = static_cast<std::uint32_t>(params_.size());
@@ -38,7 +47,6 @@ AutogradModel::AutogradModel(torch::nn::Sequential net, const ModelShape& shape)
     tensors_.push_back(item.value());
     if (params_.back().rows > 1) bound = 1.0f / std::sqrt(static_cast<float>(params_.back().cols));
     fill_uniform(values(id), bound, shape.seed, id);
-    watched_.push_back(watch(id));
   }
 }
 
@@ -66,6 +74,8 @@ void AutogradModel::gradient_ready(std::uint32_t param) noexcept {
   }
 }
 
+Exec AutogradModel::exec() const { return on_current_stream(place_); }
+
 std::span<float> AutogradModel::values(std::uint32_t param) { return floats_of(tensors_[param]); }
 
 std::span<float> AutogradModel::gradient(std::uint32_t param) {
@@ -74,16 +84,27 @@ std::span<float> AutogradModel::gradient(std::uint32_t param) {
   return floats_of(gradient);
 }
 
+// To a device through pinned memory, which torch keeps until the copy is done: nobody waits for it.
+torch::Tensor AutogradModel::placed(const torch::Tensor& host) const {
+  return device_.is_cpu() ? host : host.pin_memory().to(device_, /*non_blocking=*/true);
+}
+
+// On the host a view: the batch outlives the pass over it.
+torch::Tensor AutogradModel::labels_of(const Batch& batch) const {
+  return placed(torch::from_blob(const_cast<std::int64_t*>(batch.labels.data()),
+                                 {static_cast<std::int64_t>(batch.count())}, torch::kInt64));
+}
+
 torch::Tensor AutogradModel::logits_of(const Batch& batch) {
   return net_->forward(
-      torch::from_blob(const_cast<float*>(batch.images.data()),
-                       {static_cast<std::int64_t>(batch.count()), static_cast<std::int64_t>(features_)}));
+      placed(torch::from_blob(const_cast<float*>(batch.images.data()),
+                              {static_cast<std::int64_t>(batch.count()), static_cast<std::int64_t>(features_)})));
 }
 
 double AutogradModel::accumulate_gradients(const Batch& batch, double scale, const GradientReady& ready) {
   const torch::Tensor loss = torch::nn::functional::cross_entropy(logits_of(batch), labels_of(batch));
   ready_ = &ready;
-  loss.backward(torch::full({}, scale));
+  loss.backward(torch::full({}, scale, loss.options()));
   ready_ = nullptr;
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
   return loss.item<double>();
