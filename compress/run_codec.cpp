@@ -1,15 +1,19 @@
 #include "compress/run_codec.hpp"
 
 #include "kernels/base/check.hpp"
+#include "kernels/cuda/batch.hpp"
 
 namespace tw {
 
 void RunCodec::encode(const Context& context, std::span<const EncodeJob> jobs,
                       std::span<std::uint32_t> body_bytes) const {
+  cuda::BatchScope batch(context.exec);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
+    batch.begin_job();
     encode_run(context, jobs[i]);
     body_bytes[i] = static_cast<std::uint32_t>(jobs[i].body.size());
   }
+  batch.close();
 }
 
 void RunCodec::validate(const Context&, std::span<const std::byte> body, const Extent& extent) const {
@@ -19,15 +23,23 @@ void RunCodec::validate(const Context&, std::span<const std::byte> body, const E
 }
 
 void RunCodec::decode(const Context& context, std::span<const DecodeJob> jobs, Combine combine, float scale) const {
-  for (const DecodeJob& job : jobs) decode_run(context, job, {combine, scale});
+  cuda::BatchScope batch(context.exec);
+  for (const DecodeJob& job : jobs) {
+    batch.begin_job();
+    decode_run(context, job, {combine, scale});
+  }
+  batch.close();
 }
 
 void FusedRunCodec::encode_with_residual(const Context& context, std::span<const Job> jobs,
                                          std::span<std::uint32_t> body_bytes) const {
+  cuda::BatchScope batch(context.exec);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
+    batch.begin_job();
     encode_run_with_residual(context, jobs[i].encode, {jobs[i].residual_in, jobs[i].residual_out});
     body_bytes[i] = static_cast<std::uint32_t>(jobs[i].encode.body.size());
   }
+  batch.close();
 }
 
 void check_block(std::string_view codec, std::uint64_t block) {

@@ -99,7 +99,7 @@ void encode_dithered_feedback(const Exec& exec, std::span<const float> values, F
 }
 
 void decode_dithered(const Exec& exec, DitherView body, Blend how, std::span<float> out) {
-  decode_blocks(exec, DitherDecoder{{body.bits}, body.words.data()}, {body.units.data(), body.block}, how, out);
+  decode_blocks(exec, DitherDecoder{{body.bits}, body.words.data()}, body.units.data(), body.block, how, out);
 }
 
 }  // namespace tw::cuda

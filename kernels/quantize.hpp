@@ -20,7 +20,7 @@ namespace tw {
 /// The arrays of a body: a unit for each block, a code for each value.
 template <class Unit, class Code>
 struct Int8Arrays {
-  std::uint64_t block;  ///< elements that share a unit, a multiple of 32
+  std::uint64_t block;  ///< elements that share a unit, a multiple of 32; on CUDA fewer than 2^32 of a run
   std::span<Unit> units;
   std::span<Code> codes;
 };

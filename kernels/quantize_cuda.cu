@@ -60,7 +60,7 @@ void quantize_int8_feedback(const Exec& exec, std::span<const float> values, Fee
 }
 
 void dequantize_int8(const Exec& exec, Int8View body, Blend how, std::span<float> out) {
-  decode_blocks(exec, Int8Decoder{body.codes.data()}, {body.units.data(), body.block}, how, out);
+  decode_blocks(exec, Int8Decoder{body.codes.data()}, body.units.data(), body.block, how, out);
 }
 
 }  // namespace tw::cuda

@@ -13,35 +13,40 @@ struct Strata {
 
 // Threads: one takes quads of words in grid strides. Shared memory: none. Bytes: 4 written an index, in 16-byte stores
 // where the run begins with a whole counter. Deterministic: indices are independent.
-__global__ void __launch_bounds__(kThreads)
-    sample_kernel(const PhiloxWords words, const std::uint64_t first, const Strata strata, std::uint32_t* indices) {
-  const std::uint64_t lacking = first % 4;  // words of the first counter that come before the run
-  const std::uint64_t threads = std::uint64_t{gridDim.x} * kThreads;
-  for (std::uint64_t q = std::uint64_t{blockIdx.x} * kThreads + threadIdx.x; 4 * q < lacking + strata.parts;
-       q += threads) {
-    const std::uint64_t skipped = q == 0 ? lacking : 0, begin = 4 * q + skipped - lacking;
-    const PhiloxCounter word = words.quad(first / 4 + q);
-    std::uint64_t carried = begin * strata.remainder;
-    Stratum here{begin * strata.step + carried / strata.parts, 0};
-    carried %= strata.parts;
-    std::uint32_t index[4] = {};
+struct SampleKernel {
+  PhiloxWords words;
+  std::uint64_t first;
+  Strata strata;
+  std::uint32_t* indices;
+
+  __device__ void operator()(Grid grid) const {
+    const std::uint64_t lacking = first % 4;  // words of the first counter that come before the run
+    for (std::uint64_t q = grid.thread(); 4 * q < lacking + strata.parts; q += grid.threads()) {
+      const std::uint64_t skipped = q == 0 ? lacking : 0, begin = 4 * q + skipped - lacking;
+      const PhiloxCounter word = words.quad(first / 4 + q);
+      std::uint64_t carried = begin * strata.remainder;
+      Stratum here{begin * strata.step + carried / strata.parts, 0};
+      carried %= strata.parts;
+      std::uint32_t index[4] = {};
 #pragma unroll
-    for (unsigned i = 0; i < 4; ++i) {
-      if (i < skipped) continue;
-      here = {here.first + here.count, strata.step};
-      if ((carried += strata.remainder) >= strata.parts) carried -= strata.parts, ++here.count;
-      index[i] = drawn(here, word[i]);
-    }
-    std::uint32_t* const to = indices + 4 * q - lacking;
-    if (skipped == 0 && begin + 4 <= strata.parts && reinterpret_cast<std::uintptr_t>(to) % 16 == 0) {
-      __stwb(reinterpret_cast<uint4*>(to), uint4{index[0], index[1], index[2], index[3]});  // nvcc splits a plain store
-      continue;
-    }
+      for (unsigned i = 0; i < 4; ++i) {
+        if (i < skipped) continue;
+        here = {here.first + here.count, strata.step};
+        if ((carried += strata.remainder) >= strata.parts) carried -= strata.parts, ++here.count;
+        index[i] = drawn(here, word[i]);
+      }
+      std::uint32_t* const to = indices + 4 * q - lacking;
+      if (skipped == 0 && begin + 4 <= strata.parts && reinterpret_cast<std::uintptr_t>(to) % 16 == 0) {
+        __stwb(reinterpret_cast<uint4*>(to),
+               uint4{index[0], index[1], index[2], index[3]});  // nvcc splits a plain store
+        continue;
+      }
 #pragma unroll
-    for (unsigned i = 0; i < 4; ++i)
-      if (i >= skipped && 4 * q + i < lacking + strata.parts) to[i] = index[i];
+      for (unsigned i = 0; i < 4; ++i)
+        if (i >= skipped && 4 * q + i < lacking + strata.parts) to[i] = index[i];
+    }
   }
-}
+};
 
 struct ScaleByStratum {
   std::uint64_t parts, count;
@@ -65,8 +70,8 @@ void sample_strata(const Exec& exec, SampledRun run, std::span<std::uint32_t> in
   const std::uint64_t parts = indices.size();
   if (parts == 0) return;
   const std::uint64_t quads = (run.first % 4 + parts + 3) / 4;
-  launch(exec, sample_kernel, (quads + kThreads - 1) / kThreads, run.words, run.first,
-         Strata{parts, run.count / parts, run.count % parts}, indices.data());
+  const Strata strata{parts, run.count / parts, run.count % parts};
+  launch(exec, SampleKernel{run.words, run.first, strata, indices.data()}, (quads + kThreads - 1) / kThreads);
 }
 
 }  // namespace tw::cuda

@@ -88,31 +88,37 @@ struct Run {
 // Threads: a block takes stretches in grid strides; its threads share a stretch's pairs, then its quads. Shared memory:
 // 32 KiB for the stretch. Bytes: 4 written an element, 8 read a pair, and two binary searches a stretch (0.1 an
 // element, nearly all from L2). Deterministic: indices differ.
-__global__ void __launch_bounds__(kThreads) assign_kernel(const Pairs pairs, const float scale, const Run run) {
-  __shared__ alignas(16) float stretch[kStretch];
-  __shared__ std::uint64_t bounds[2];
-  auto* quads = reinterpret_cast<float4*>(stretch);
-  for (std::uint64_t begin = blockIdx.x * kStretch; begin < run.end; begin += gridDim.x * kStretch) {
-    // In elements of the run: the first stretch may begin before it.
-    if (threadIdx.x < 2) {
-      const std::uint64_t edge = begin + threadIdx.x * kStretch;
-      bounds[threadIdx.x] = pairs.before(edge < run.first ? 0 : edge - run.first);
+struct AssignKernel {
+  Pairs pairs;
+  float scale;
+  Run run;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ alignas(16) float stretch[kStretch];
+    __shared__ std::uint64_t bounds[2];
+    auto* quads = reinterpret_cast<float4*>(stretch);
+    for (std::uint64_t begin = grid.block * kStretch; begin < run.end; begin += grid.blocks * kStretch) {
+      // In elements of the run: the first stretch may begin before it.
+      if (threadIdx.x < 2) {
+        const std::uint64_t edge = begin + threadIdx.x * kStretch;
+        bounds[threadIdx.x] = pairs.before(edge < run.first ? 0 : edge - run.first);
+      }
+      for (unsigned q = threadIdx.x; q < kStretch / 4; q += kThreads) quads[q] = {};
+      __syncthreads();
+      for (std::uint64_t j = bounds[0] + threadIdx.x; j < bounds[1]; j += kThreads)
+        stretch[pairs.indices[j] + run.first - begin] = scale * pairs.values[j];
+      __syncthreads();
+      // No barrier behind: of the next stretch, a thread first clears the quads that it has just written.
+      for (unsigned q = threadIdx.x; q < kStretch / 4; q += kThreads) run.write(begin + 4 * q, quads[q]);
     }
-    for (unsigned q = threadIdx.x; q < kStretch / 4; q += kThreads) quads[q] = {};
-    __syncthreads();
-    for (std::uint64_t j = bounds[0] + threadIdx.x; j < bounds[1]; j += kThreads)
-      stretch[pairs.indices[j] + run.first - begin] = scale * pairs.values[j];
-    __syncthreads();
-    // No barrier behind: of the next stretch, a thread first clears the quads that it has just written.
-    for (unsigned q = threadIdx.x; q < kStretch / 4; q += kThreads) run.write(begin + 4 * q, quads[q]);
   }
-}
+};
 
 void assign(const Exec& exec, const Pairs& pairs, float scale, std::span<float> out) {
   const std::uint64_t before = reinterpret_cast<std::uintptr_t>(out.data()) % 16 / sizeof(float);
   const Run run{out.data() - before, before, before + out.size()};
   const std::uint64_t stretches = out.empty() ? 0 : (run.end + kStretch - 1) / kStretch;
-  launch(exec, assign_kernel, stretches, pairs, scale, run);
+  launch(exec, AssignKernel{pairs, scale, run}, stretches);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 // of more than a quarter of the elements, more ties than there is room for.
 #include "kernels/base/arena.hpp"
 #include "kernels/base/check.hpp"
+#include "kernels/clear.hpp"
 #include "kernels/cuda/elementwise.hpp"
 #include "kernels/cuda/select.hpp"
 #include "kernels/inspect.hpp"
@@ -39,10 +40,8 @@ Selection selection_of(Arena::Scope& memory, const float* p, std::uint64_t count
   const std::uint64_t tiles = (quads.end() + kSelectTile - 1) / kSelectTile;
   const std::uint64_t room = room_for(count, k);
   return {.values = p,
-          .count = count,
-          .k = k,
           .quads = quads,
-          .tiles = tiles,
+          .k = k,
           .state = memory.take<SelectState>(1).data(),
           .room = room,
           .candidate_values = memory.take<float>(room).data(),
@@ -59,10 +58,7 @@ void select(const Exec& exec, std::span<const float> values, const float* residu
   Arena::Scope memory(*exec.arena);
   const float* p = residual_in == nullptr ? values.data() : residual_out;
   const Selection s = selection_of(memory, p, values.size(), out.indices.size());
-  {
-    const CurrentDevice current(exec.device);
-    TW_CUDA(cudaMemsetAsync(s.state, 0, sizeof(SelectState), static_cast<cudaStream_t>(exec.stream)));
-  }
+  clear_bytes(exec, std::as_writable_bytes(std::span(s.state, 1)));
   if (s.room != 0) sample_bound(exec, s, values.data(), residual_in);
   gather_candidates(exec, s, values.data(), residual_in, residual_out);
   find_threshold(exec, s);

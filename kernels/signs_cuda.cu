@@ -69,7 +69,7 @@ void encode_signs_feedback(const Exec& exec, std::span<const float> values, Feed
 }
 
 void decode_signs(const Exec& exec, SignView body, Blend how, std::span<float> out) {
-  decode_blocks(exec, SignDecoder{body.words.data()}, {body.units.data(), body.block}, how, out);
+  decode_blocks(exec, SignDecoder{body.words.data()}, body.units.data(), body.block, how, out);
 }
 
 }  // namespace tw::cuda

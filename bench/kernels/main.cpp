@@ -15,7 +15,8 @@ constexpr const char* kReference = "reference";
 // Benchmarks of one size come one after another: the buffers of the size before are not kept.
 OpBuffers& buffers_of(std::uint64_t count) {
   static std::unique_ptr<OpBuffers> buffers;
-  if (!buffers || buffers->count != count) buffers = std::make_unique<OpBuffers>(count, Exec{});
+  if (!buffers || buffers->runs().front().count != count)
+    buffers = std::make_unique<OpBuffers>(std::span(&count, 1), Exec{});
   return *buffers;
 }
 
@@ -25,7 +26,7 @@ void measure(benchmark::State& state, const BenchmarkedOp& op, const std::string
   OpBuffers& buffers = buffers_of(count);
   const Exec exec = buffers.exec(reference ? Backend::reference : Backend::simd);
   for ([[maybe_unused]] auto step : state) {
-    op.run(exec, buffers);
+    op.run(exec, buffers.runs().front());
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * count * sizeof(float)));

@@ -1,11 +1,14 @@
 // Runs one op on the CUDA backend, for `traffic`, which counts what its kernels move.
-//   kernels_traffic            one line an op: "name,bytes an element that must move,why it misses an aim"
-//   kernels_traffic OP COUNT   runs it once on COUNT elements
-#include <cstdlib>
+//   kernels_traffic      one line an op: "name,elements,bytes an element that must move,why it misses an aim"
+//   kernels_traffic OP   runs it once
+// An op runs on one tensor; with /bucket behind its name, in one batch on the tensors of a bucket of ten layers.
 #include <iostream>
+#include <numeric>
 #include <string_view>
+#include <vector>
 
 #include "bench/kernels/ops.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/stream.hpp"
 
 namespace tw {
@@ -26,6 +29,7 @@ struct Floor {
 constexpr std::string_view kLone = "lone elements cost a sector each: few of its bytes were asked for";
 constexpr std::string_view kCandidates =
     "a sample before the one pass (two would be 4 more) and few candidates behind it; threads share what steers them";
+constexpr std::string_view kHistograms = "as topk/encode_ef; each tensor has histograms of its own, and most are small";
 constexpr std::string_view kEqual = "as topk/encode; counts of equal digits are one access on sm_90 and counted as 32";
 constexpr std::string_view kSomewhere = "only pairs are read; where a stretch's pairs begin is anywhere";
 constexpr std::string_view kPhilox = "ten rounds of Philox for four elements are 30 of its instructions";
@@ -69,15 +73,52 @@ constexpr Floor kFloors[] = {
     {"topk/decode", kPicked * 8 + 4, kSomewhere},
     {"topk/decode_add", kPicked*(8 + kSector + kSector), kLone},
     {"topk/clear", kPicked*(4 + kSector), kLone},
+    {"int8/encode_ef/bucket", 4 + 4 + 1 + kUnit + 4, ""},
+    {"int8/decode_add/bucket", 1 + kUnit + 4 + 4, ""},
+    {"onebit/encode_ef/bucket", 4 + 4 + 1.0 / 8 + kUnit + 4, ""},
+    {"onebit/decode_add/bucket", 1.0 / 8 + kUnit + 4 + 4, ""},
+    {"qsgd/encode_ef/bucket", 4 + 4 + 4.0 / 8 + kDitherUnit + 4, kPhilox},
+    {"qsgd/decode_add/bucket", 4.0 / 8 + kDitherUnit + 4 + 4, ""},
+    {"bf16/encode_ef/bucket", 4 + 4 + 4 + 2, ""},
+    {"bf16/decode_add/bucket", 2 + 4 + 4, ""},
+    {"topk/encode_ef/bucket", 4 + 4 + 4 + kPicked*(8 + kSector), kHistograms},
+    {"topk/decode_add/bucket", kPicked*(8 + kSector + kSector), kLone},
 };
 
-int run(std::string_view name, std::uint64_t count) {
+constexpr std::string_view kBucket = "/bucket";
+constexpr std::uint64_t kTensor = 1 << 20;
+
+std::vector<std::uint64_t> tensors_of(std::string_view op) {
+  if (!op.ends_with(kBucket)) return {kTensor};
+  constexpr std::uint64_t kWidth = 768, kInner = 64, kLayers = 10;
+  std::vector<std::uint64_t> tensors;
+  for (std::uint64_t layer = 0; layer < kLayers; ++layer)
+    tensors.insert(tensors.end(), {kWidth * kWidth, kWidth, kWidth * kInner, kInner, kInner * kWidth, kWidth});
+  return tensors;
+}
+
+int list() {
+  for (const Floor& floor : kFloors) {
+    const std::vector<std::uint64_t> tensors = tensors_of(floor.op);
+    std::cout << floor.op << ',' << std::accumulate(tensors.begin(), tensors.end(), std::uint64_t{0}) << ','
+              << floor.bytes << ',' << floor.exception << '\n';
+  }
+  return 0;
+}
+
+int run(std::string_view name) {
+  const std::string_view one = name.ends_with(kBucket) ? name.substr(0, name.size() - kBucket.size()) : name;
   for (const BenchmarkedOp& op : benchmarked_ops()) {
-    if (op.name != name) continue;
+    if (op.name != one) continue;
     const cuda::Stream stream;
-    OpBuffers buffers(count, {.backend = Backend::cuda, .stream = stream.get()});
+    OpBuffers buffers(tensors_of(name), {.backend = Backend::cuda, .stream = stream.get()});
     const Exec exec = buffers.exec(Backend::cuda);
-    op.run(exec, buffers);
+    cuda::BatchScope batch(exec);
+    for (OpArrays& arrays : buffers.runs()) {
+      batch.begin_job();
+      op.run(exec, arrays);
+    }
+    batch.close();
     cuda::synchronize(exec);
     return 0;
   }
@@ -88,9 +129,4 @@ int run(std::string_view name, std::uint64_t count) {
 }  // namespace
 }  // namespace tw
 
-int main(int argc, char** argv) {
-  if (argc == 3) return tw::run(argv[1], std::strtoull(argv[2], nullptr, 10));
-  for (const tw::Floor& floor : tw::kFloors)
-    std::cout << floor.op << ',' << floor.bytes << ',' << floor.exception << '\n';
-  return 0;
-}
+int main(int argc, char** argv) { return argc == 2 ? tw::run(argv[1]) : tw::list(); }

@@ -16,13 +16,16 @@ enum StatusBit : std::uint32_t {
 };
 
 class Arena;
+class LaunchBatch;
 
 /// An execution place. Cheap to copy; owns nothing. Calls that share one Exec must not run concurrently.
 ///
 /// With `Backend::cuda` every pointer that an op is given, `status` and the arena's memory are the device's, and an op
 /// only enqueues: it returns at once, allocates and synchronises nothing, and its results are there for whatever is
 /// enqueued on `stream` behind it. Scratch memory may be handed to the next op of the same stream while this one still
-/// uses it.
+/// uses it. While `batch` is open, ops are enqueued when it is closed.
+/// The first call of an op is an exception: CUDA then loads the code of its kernels, which may allocate and wait. Run a
+/// step before one is timed or captured, or set CUDA_MODULE_LOADING=EAGER.
 struct Exec {
   Backend backend = Backend::simd;
   std::uint32_t workers = 1;        ///< threads an op may use
@@ -30,6 +33,7 @@ struct Exec {
   std::uint32_t* status = nullptr;  ///< where kernels report findings (`StatusBit`); may be null
   std::uint32_t device = 0;         ///< CUDA's number of the device
   void* stream = nullptr;           ///< a cudaStream_t of that device; null is its default stream
+  LaunchBatch* batch = nullptr;     ///< gathers kernels of many small jobs into few launches; may be null
 };
 
 }  // namespace tw

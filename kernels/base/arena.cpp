@@ -32,6 +32,7 @@ void* Arena::take_bytes(std::size_t bytes) {
 }
 
 void Arena::rewind(std::size_t block, std::size_t used) {
+  if (held_) return;
   block_ = block;
   used_ = used;
 }

@@ -43,6 +43,20 @@ class Arena {
     std::size_t used_;
   };
 
+  /// While it lives, scopes give nothing back; all at once at its end. For memory that is used after its scope: by
+  /// work that is only gathered there. One at a time, and scopes that were there before must outlive it.
+  class Hold {
+   public:
+    explicit Hold(Arena& arena) : arena_(arena), scope_(arena) { arena.held_ = true; }
+    ~Hold() { arena_.held_ = false; }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    Arena& arena_;
+    Scope scope_;
+  };
+
   /// Bytes held from upstream; constant in the steady state.
   std::size_t reserved_bytes() const;
 
@@ -54,6 +68,7 @@ class Arena {
   std::vector<Block> blocks_;
   std::size_t block_ = 0;  // index of the block in use
   std::size_t used_ = 0;   // bytes used of it
+  bool held_ = false;
 };
 
 }  // namespace tw

@@ -13,7 +13,8 @@ namespace tw {
 /// How decoded values meet what is there: out = value, or out = out + value.
 enum class Combine : std::uint8_t { assign, add };
 
-/// What decoding does with a value besides: it is multiplied by `scale` (the op gives the exact expression).
+/// What decoding does with a value besides: it is multiplied by `scale` (the op gives the exact expression). Which NaN
+/// is left where the result is one differs between backends: such a step never commits.
 struct Blend {
   Combine combine = Combine::assign;
   float scale = 1.0f;

@@ -24,13 +24,13 @@ __device__ inline BlockSum sum_before(std::uint64_t value) {
   return sum;
 }
 
-/// True in the last block of the grid to come here, for which everything that others wrote before they came is there.
+/// True in the last block of `grid` to come here, for which everything that others wrote before they came is there.
 /// `finished` is zero before and after.
-__device__ inline bool is_last_block(std::uint32_t* finished) {
+__device__ inline bool is_last_block(Grid grid, std::uint32_t* finished) {
   __shared__ bool last;
   __threadfence();
   __syncthreads();
-  if (threadIdx.x == 0) last = atomicInc(finished, gridDim.x - 1) == gridDim.x - 1;
+  if (threadIdx.x == 0) last = atomicInc(finished, grid.blocks - 1) == grid.blocks - 1;
   __syncthreads();
   __threadfence();
   return last;

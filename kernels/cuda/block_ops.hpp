@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/base/check.hpp"
 #include "kernels/base/operands.hpp"
 #include "kernels/cuda/findings.hpp"
 #include "kernels/cuda/launch.hpp"
@@ -42,6 +43,16 @@ struct BlockInput {
 struct BlockCut {
   std::uint64_t count;  ///< elements of the run
   std::uint64_t block;  ///< of them a block, the last of which may be short
+
+  /// The same for kernels: where there is one block, it is as long as the run, so that no product overflows. Throws
+  /// UsageError where blocks are longer than kernels count.
+  BlockCut checked() const {
+    constexpr std::uint64_t kMost = 0xffffffff;
+    const std::uint64_t longest = std::min(block, count);
+    TW_CHECK(longest <= kMost && longest <= ~std::uint64_t{0} / std::max<std::uint64_t>(count, 1), UsageError,
+             "blocks of ", block, " elements in a run of ", count, ": CUDA takes fewer than 2^32 a block");
+    return {count, longest};
+  }
 };
 
 template <bool feedback, unsigned rows>
@@ -64,56 +75,67 @@ __device__ Rows<rows> load_chunk(const BlockInput& in, std::uint64_t first, std:
 /// stores. Bytes: 4 read an element (with feedback 8, and 4 written), its code and 4 a block written. Deterministic:
 /// one warp a block, and sums by kernels/math/lanes.hpp.
 template <bool feedback, unsigned rows, class Encoder>
-__global__ void __launch_bounds__(kThreads)
-    encode_kernel(const Encoder encoder, const BlockInput in, const BlockCut cut, float* units, std::uint32_t* status) {
-  __shared__ Staged staging[kWarps];
-  Staged& staged = staging[threadIdx.x / 32];
-  constexpr unsigned kChunk = Rows<rows>::kElements;
-  Findings findings;
-  const std::uint64_t warps = std::uint64_t{gridDim.x} * kWarps;
-  std::uint64_t b = (std::uint64_t{blockIdx.x} * kThreads + threadIdx.x) / 32;
-  for (std::uint64_t begin = b * cut.block; begin < cut.count; b += warps, begin += warps * cut.block) {
-    const auto count = static_cast<unsigned>(min(cut.block, cut.count - begin));
-    typename Encoder::Norm norm;
-    Rows<rows> x;
-    unsigned at = 0;
-    for (;; at += kChunk) {
-      x = load_chunk<feedback, rows>(in, begin + at, count - at);
-      for (unsigned r = 0; r < rows; ++r) norm.add(x[r]);
-      if (count - at <= kChunk) break;
+struct EncodeKernel {
+  Encoder encoder;
+  BlockInput in;
+  BlockCut cut;
+  float* units;
+  std::uint32_t* status;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ Staged staging[kWarps];
+    Staged& staged = staging[threadIdx.x / 32];
+    constexpr unsigned kChunk = Rows<rows>::kElements;
+    Findings findings;
+    const std::uint64_t warps = grid.threads() / 32;
+    std::uint64_t b = grid.thread() / 32;
+    for (std::uint64_t begin = b * cut.block; begin < cut.count; b += warps, begin += warps * cut.block) {
+      const auto count = static_cast<unsigned>(min(cut.block, cut.count - begin));
+      typename Encoder::Norm norm;
+      Rows<rows> x;
+      unsigned at = 0;
+      for (;; at += kChunk) {
+        x = load_chunk<feedback, rows>(in, begin + at, count - at);
+        for (unsigned r = 0; r < rows; ++r) norm.add(x[r]);
+        if (count - at <= kChunk) break;
+      }
+      const auto scale = encoder.scale(norm.total(), count);
+      findings.look(scale.unit);
+      if (lane() == 0) units[b] = scale.unit;
+      for (;; at -= kChunk) {
+        const unsigned left = min(count - at, kChunk);
+        encoder.encode(staged, begin + at, x, scale);
+        if constexpr (feedback) x.store(in.residual_out + begin + at, left, in.aligned_out);
+        staged.store(encoder.to(begin + at), encoder.bytes(left));
+        if (at == 0) break;
+        x = load_chunk<feedback, rows>(in, begin + at - kChunk, kChunk);
+      }
     }
-    const auto scale = encoder.scale(norm.total(), count);
-    findings.look(scale.unit);
-    if (lane() == 0) units[b] = scale.unit;
-    for (;; at -= kChunk) {
-      const unsigned left = min(count - at, kChunk);
-      encoder.encode(staged, begin + at, x, scale);
-      if constexpr (feedback) x.store(in.residual_out + begin + at, left, in.aligned_out);
-      staged.store(encoder.to(begin + at), encoder.bytes(left));
-      if (at == 0) break;
-      x = load_chunk<feedback, rows>(in, begin + at - kChunk, kChunk);
-    }
+    findings.report(status);
   }
-  findings.report(status);
-}
+};
 
 /// Enqueues it. Blocks of up to 512 elements stay in registers.
 template <class Encoder>
 void encode_blocks(const Exec& exec, const Encoder& encoder, const BlockInput& in, BlockCut cut, float* units) {
-  const std::uint64_t blocks = (cut.count + cut.block - 1) / cut.block, items = (blocks + kWarps - 1) / kWarps;
-  const auto with = [&](auto kernel) { launch(exec, kernel, items, encoder, in, cut, units, exec.status); };
+  if (cut.count == 0) return;
+  const BlockCut checked = cut.checked();
+  const std::uint64_t blocks = (cut.count - 1) / checked.block + 1, items = (blocks + kWarps - 1) / kWarps;
+  const auto with = [&]<bool feedback, unsigned rows> {
+    launch(exec, EncodeKernel<feedback, rows, Encoder>{encoder, in, checked, units, exec.status}, items);
+  };
   if (in.residual_in == nullptr)
-    cut.block <= 256 ? with(encode_kernel<false, 2, Encoder>) : with(encode_kernel<false, 4, Encoder>);
+    cut.block <= 256 ? with.template operator()<false, 2>() : with.template operator()<false, 4>();
   else
-    cut.block <= 256 ? with(encode_kernel<true, 2, Encoder>) : with(encode_kernel<true, 4, Encoder>);
+    cut.block <= 256 ? with.template operator()<true, 2>() : with.template operator()<true, 4>();
 }
 
-/// units[i / block] of element i, without a division: exact where i * block < 2^64.
+/// units[i / block] of element i, without a division: exact where i * block < 2^64 (BlockCut::checked).
 struct UnitsByElement {
   const float* units;
   std::uint64_t inverse;  ///< 2^64 / block, upwards
 
-  UnitsByElement(const float* of, std::uint64_t block) : units(of), inverse(~std::uint64_t{0} / block + 1) {}
+  UnitsByElement(const float* of, BlockCut cut) : units(of), inverse(~std::uint64_t{0} / cut.block + 1) {}
   __device__ float operator[](std::uint64_t element) const { return units[__umul64hi(element, inverse)]; }
 };
 
@@ -121,34 +143,45 @@ struct UnitsByElement {
 /// the units of the 16 groups of 32. Shared memory: 512 bytes a warp, where 16-byte loads become codes. Bytes: 4
 /// written an element (adding: 4 read too), its code and 4 a block read. Deterministic: elements do not meet.
 template <class Decoder>
-__global__ void __launch_bounds__(kThreads)
-    decode_kernel(const Decoder decoder, const UnitsByElement units, const Blend how, float* out, std::uint64_t count,
-                  bool aligned) {
-  __shared__ Staged staging[kWarps];
-  Staged& staged = staging[threadIdx.x / 32];
+struct DecodeKernel {
+  Decoder decoder;
+  UnitsByElement units;
+  Blend how;
+  float* out;
+  std::uint64_t count;
+  bool aligned;
+
   using Tile = Rows<4>;
-  const std::uint64_t stride = std::uint64_t{gridDim.x} * kWarps * Tile::kElements;
-  std::uint64_t first = (std::uint64_t{blockIdx.x} * kWarps + threadIdx.x / 32) * Tile::kElements;
-  for (; first < count; first += stride) {
-    const auto left = static_cast<unsigned>(min(count - first, std::uint64_t{Tile::kElements}));
-    Tile x{};
-    if (how.combine == Combine::add) x.load(out + first, left, aligned);
-    const float factor = 32 * lane() < left ? how.scale * units[first + 32 * lane()] : 0.0f;
-    staged.load(decoder.from(first), decoder.bytes(left));
+  static constexpr std::uint64_t kElementsABlock = kWarps * Tile::kElements;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ Staged staging[kWarps];
+    Staged& staged = staging[threadIdx.x / 32];
+    std::uint64_t first = grid.thread() / 32 * Tile::kElements;
+    for (; first < count; first += grid.blocks * kElementsABlock) {
+      const auto left = static_cast<unsigned>(min(count - first, std::uint64_t{Tile::kElements}));
+      Tile x = Tile::filled(-0.0f);  // -0 + value is value
+      if (how.combine == Combine::add) x.load(out + first, left, aligned);
+      const float factor = 32 * lane() < left ? how.scale * units[first + 32 * lane()] : 0.0f;
+      staged.load(decoder.from(first), decoder.bytes(left));
 #pragma unroll
-    for (unsigned r = 0; r < 4; ++r) {
-      const Quad value = decoder.decode(staged, r, __shfl_sync(kAllLanes, factor, 4 * r + lane() / 8));
-      for (unsigned k = 0; k < 4; ++k) x[r][k] = how.combine == Combine::add ? x[r][k] + value[k] : value[k];
+      for (unsigned r = 0; r < 4; ++r) {
+        const Quad value = decoder.decode(staged, r, __shfl_sync(kAllLanes, factor, 4 * r + lane() / 8));
+        for (unsigned k = 0; k < 4; ++k) x[r][k] = x[r][k] + value[k];
+      }
+      x.store(out + first, left, aligned);
     }
-    x.store(out + first, left, aligned);
   }
-}
+};
 
 template <class Decoder>
-void decode_blocks(const Exec& exec, const Decoder& decoder, UnitsByElement units, Blend how, std::span<float> out) {
-  constexpr std::uint64_t kElements = kWarps * Rows<4>::kElements;
-  const std::uint64_t items = (out.size() + kElements - 1) / kElements;
-  launch(exec, decode_kernel<Decoder>, items, decoder, units, how, out.data(), out.size(), on_16_bytes(out.data()));
+void decode_blocks(const Exec& exec, const Decoder& decoder, const float* units, std::uint64_t block, Blend how,
+                   std::span<float> out) {
+  using Kernel = DecodeKernel<Decoder>;
+  if (out.empty()) return;
+  const UnitsByElement by_element(units, BlockCut{out.size(), block}.checked());
+  launch(exec, Kernel{decoder, by_element, how, out.data(), out.size(), on_16_bytes(out.data())},
+         (out.size() + Kernel::kElementsABlock - 1) / Kernel::kElementsABlock);
 }
 
 }  // namespace tw::cuda

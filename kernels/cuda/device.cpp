@@ -1,5 +1,7 @@
 #include "kernels/cuda/device.hpp"
 
+#include <cuda.h>
+
 #include "kernels/base/check.hpp"
 #include "kernels/cuda/error.hpp"
 
@@ -26,6 +28,33 @@ std::string devices() {
   return found + "driver " + version(driver);
 }
 
+// "CUDA Runtime API calls operate on the CUcontext which is current to the calling host thread" (the runtime's manual,
+// Interactions with the CUDA Driver API). Found at run time: nothing links the driver.
+struct Contexts {
+  decltype(&cuCtxGetCurrent) get = nullptr;
+  decltype(&cuCtxSetCurrent) set = nullptr;
+};
+
+template <class Function>
+void find_in_driver(const char* name, Function*& function) {
+  void* found = nullptr;
+  cudaDriverEntryPointQueryResult result{};
+  constexpr unsigned kVersion = 12000;
+  TW_CUDA(cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &result));
+  if (result != cudaDriverEntryPointSuccess) TW_FAIL(CudaError, "the CUDA driver has no ", name);
+  function = reinterpret_cast<Function*>(found);
+}
+
+const Contexts& contexts() {
+  static const Contexts found = [] {
+    Contexts contexts;
+    find_in_driver("cuCtxGetCurrent", contexts.get);
+    find_in_driver("cuCtxSetCurrent", contexts.set);
+    return contexts;
+  }();
+  return found;
+}
+
 }  // namespace
 
 std::string summary() {
@@ -38,14 +67,16 @@ std::string summary() {
 }
 
 CurrentDevice::CurrentDevice(std::uint32_t device) {
-  TW_CUDA(cudaGetDevice(&before_));
-  if (before_ == static_cast<int>(device)) return;
+  int current = 0;
+  TW_CUDA(cudaGetDevice(&current));
+  if (current == static_cast<int>(device)) return;
+  contexts().get(reinterpret_cast<CUcontext*>(&before_));
   TW_CUDA(cudaSetDevice(static_cast<int>(device)));
   changed_ = true;
 }
 
 CurrentDevice::~CurrentDevice() {
-  if (changed_) cudaSetDevice(before_);
+  if (changed_) contexts().set(static_cast<CUcontext>(before_));
 }
 
 }  // namespace tw::cuda

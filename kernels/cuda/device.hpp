@@ -10,8 +10,9 @@ namespace tw::cuda {
 /// driver 13.0", or why nothing is. Throws nothing.
 std::string summary();
 
-/// Makes a device the thread's current one, and the one before it again at the end of its scope: trainers have their
-/// own idea of the current device.
+/// Makes a device the thread's current one, and what was current before it again at the end of its scope: trainers have
+/// their own idea of the current device. What was current is a context, or none at all: it is put back through the
+/// driver, since cudaSetDevice would create a context on a device that nobody has used yet (from CUDA 12 on).
 class CurrentDevice {
  public:
   /// Throws CudaError where there is no such device.
@@ -21,7 +22,7 @@ class CurrentDevice {
   CurrentDevice& operator=(const CurrentDevice&) = delete;
 
  private:
-  int before_ = 0;
+  void* before_ = nullptr;  // a CUcontext
   bool changed_ = false;
 };
 

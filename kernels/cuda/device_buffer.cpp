@@ -1,5 +1,7 @@
 #include "kernels/cuda/device_buffer.hpp"
 
+#include "kernels/base/check.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/error.hpp"
 
@@ -29,6 +31,8 @@ void fill_zero(const Exec& exec, std::span<std::byte> bytes) {
 }
 
 void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to) {
+  TW_CHECK(exec.batch == nullptr || !exec.batch->is_open(), UsageError,
+           "a copy would overtake the kernels that this Exec's batch gathers: close it first");
   const CurrentDevice current(exec.device);
   TW_CUDA(
       cudaMemcpyAsync(to.data(), from.data(), from.size(), cudaMemcpyDefault, static_cast<cudaStream_t>(exec.stream)));

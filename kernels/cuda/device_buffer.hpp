@@ -53,7 +53,7 @@ class DeviceBuffer {
 };
 
 /// Enqueues a copy between host and device or within one, by what the addresses are. Pageable host memory makes it
-/// block.
+/// block. Throws UsageError while the batch of `exec` is open.
 void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to);
 /// The same for elements; equal lengths.
 template <class T>

@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include <cuda/std/tuple>
+
 #include "kernels/base/operands.hpp"
 #include "kernels/cuda/access.hpp"
 #include "kernels/cuda/findings.hpp"
@@ -42,15 +44,26 @@ TileCut cut_into_tiles(std::uint64_t count, const T*... arrays) {
 /// Threads: a warp takes tiles, then its lanes single elements, in grid strides. Shared memory: none. Bytes: each
 /// element of each array once. Deterministic: elements do not meet.
 template <class Op, class... Arrays>
-__global__ void __launch_bounds__(kThreads)
-    elementwise_kernel(const Op op, const TileCut cut, std::uint32_t* status, Arrays... arrays) {
-  const std::uint64_t thread = std::uint64_t{blockIdx.x} * kThreads + threadIdx.x;
-  const std::uint64_t threads = std::uint64_t{gridDim.x} * kThreads;
-  Findings findings;
-  for (std::uint64_t t = thread / 32; t < cut.tiles; t += threads / 32) op(WarpTile(cut.tile(t)), findings, arrays...);
-  for (std::uint64_t s = thread; s < cut.singles; s += threads) op(OneElement(cut.single(s)), findings, arrays...);
-  findings.report(status);
-}
+struct ElementwiseKernel {
+  Op op;
+  TileCut cut;
+  std::uint32_t* status;
+  ::cuda::std::tuple<Arrays...> arrays;
+
+  __device__ void operator()(Grid grid) const {
+    Findings findings;
+    for (std::uint64_t t = grid.thread() / 32; t < cut.tiles; t += grid.threads() / 32)
+      on(WarpTile(cut.tile(t)), findings);
+    for (std::uint64_t s = grid.thread(); s < cut.singles; s += grid.threads()) on(OneElement(cut.single(s)), findings);
+    findings.report(status);
+  }
+
+ private:
+  template <class Access>
+  __device__ void on(Access at, Findings& findings) const {
+    ::cuda::std::apply([&](auto... each) { op(at, findings, each...); }, arrays);
+  }
+};
 
 /// Enqueues op(access, findings, arrays...) for all of `count` elements. `arrays` are all that the op accesses by
 /// element; what else it needs (a divisor, a tensor that it gathers from) are members of `op`.
@@ -58,15 +71,19 @@ template <class Op, class... T>
 void elementwise(const Exec& exec, std::uint64_t count, const Op& op, T*... arrays) {
   const TileCut cut = cut_into_tiles(count, arrays...);
   const std::uint64_t blocks = std::max((cut.tiles + kWarps - 1) / kWarps, (cut.singles + kThreads - 1) / kThreads);
-  launch(exec, elementwise_kernel<Op, T*...>, blocks, op, cut, exec.status, arrays...);
+  launch(exec, ElementwiseKernel<Op, T*...>{op, cut, exec.status, {arrays...}}, blocks);
 }
 
 /// out = value, or out + value, as `combine` says. `value(i)` is the thread's i-th.
 template <class Access, class Value>
 __device__ void blend(Access at, Combine combine, float* out, Value value) {
-  Elements<float, Access::kCount> result{};
-  if (combine == Combine::add) result = at.load(out);
-  for (int i = 0; i < at.kCount; ++i) result[i] = combine == Combine::add ? result[i] + value(i) : value(i);
+  Elements<float, Access::kCount> result;
+  if (combine == Combine::add) {
+    const auto there = at.load(out);
+    for (int i = 0; i < at.kCount; ++i) result[i] = there[i] + value(i);
+  } else {
+    for (int i = 0; i < at.kCount; ++i) result[i] = value(i);
+  }
   at.store(out, result);
 }
 

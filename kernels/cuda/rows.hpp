@@ -27,6 +27,12 @@ struct Rows {
   __device__ Quad& operator[](unsigned r) { return row[r]; }
   __device__ const Quad& operator[](unsigned r) const { return row[r]; }
 
+  __device__ static Rows filled(float value) {
+    Rows x;
+    for (unsigned r = 0; r < rows; ++r) x.row[r] = {{value, value, value, value}};
+    return x;
+  }
+
   /// The first `count` elements from `from` on, which `aligned` says to be on 16 bytes.
   __device__ void load(const float* from, std::uint64_t count, bool aligned) {
 #pragma unroll

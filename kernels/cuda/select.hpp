@@ -43,9 +43,8 @@ struct Cut {
 /// One selection, handed to kernels by value; arrays are the device's.
 struct Selection {
   const float* values;  ///< p: in the feedback form where the new residual will be
-  std::uint64_t count, k;
-  Quads quads;  ///< of `values`
-  std::uint64_t tiles;
+  Quads quads;          ///< of `values`
+  std::uint64_t k;
 
   SelectState* state;
   std::uint64_t room;  ///< candidates
@@ -55,10 +54,19 @@ struct Selection {
   AboveAndTies* tile_counts;   ///< a tile each
   AboveAndTies* block_counts;  ///< a block each; then: of the blocks before
 
+  __host__ __device__ std::uint64_t count() const { return quads.index(quads.end()); }
+  __host__ __device__ std::uint64_t tiles() const { return (quads.end() + kSelectTile - 1) / kSelectTile; }
+
   /// Whether the candidates are all there and hold what is selected. Decided where they were gathered.
-  __device__ bool is_gathered() const { return state->candidates >= k && state->candidates <= room; }
+  __device__ bool is_gathered() const {
+    const std::uint64_t found = state->candidates;
+    return found >= k && found <= room;
+  }
   /// Whether the bound is the threshold: all zero but a few, or many equal ones. Then `tile_counts` are known, too.
-  __device__ bool is_at_bound() const { return state->candidates >= k && state->candidates - state->at_bound < k; }
+  __device__ bool is_at_bound() const {
+    const std::uint64_t found = state->candidates, equal = state->at_bound;
+    return found >= k && found - equal < k;
+  }
   __device__ Cut cut() const {
     if (is_at_bound()) return {state->bound, k - (state->candidates - state->at_bound)};
     return {state->threshold, state->ties};

@@ -30,77 +30,89 @@ __device__ std::uint32_t scrambled(std::uint64_t j) {
 // Threads: a warp reads lines, one in each stratum of the run, in grid strides; the last block finds the bound. Shared
 // memory: 16 KiB of counts. Bytes: those of the sample, 1/32 of the elements' and at most 2^16 elements. Deterministic:
 // integers are counted.
-__global__ void __launch_bounds__(kThreads) sample_kernel(const Sample sample, SelectState* state) {
-  __shared__ DigitCounts<HighDigit> counts;
-  counts.clear();
-  __syncthreads();
-  for (std::uint64_t j = blockIdx.x * kWarps + threadIdx.x / 32; j < sample.lines; j += gridDim.x * kWarps) {
-    const std::uint64_t line = drawn(stratum(j, sample.lines, sample.all_lines), scrambled(j));
-    counts.add(magnitude_bits(sample.at(line * kLine + lane())));
+struct SampleKernel {
+  Sample sample;
+  SelectState* state;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ DigitCounts<HighDigit> counts;
+    counts.clear();
+    __syncthreads();
+    for (std::uint64_t j = grid.thread() / 32; j < sample.lines; j += grid.threads() / 32) {
+      const std::uint64_t line = drawn(stratum(j, sample.lines, sample.all_lines), scrambled(j));
+      counts.add(magnitude_bits(sample.at(line * kLine + lane())));
+    }
+    __syncthreads();
+    counts.add_to(state->totals);
+    if (is_last_block(grid, &state->finished))
+      find_digit<HighDigit>(state->totals, sample.rank,
+                            [&](unsigned digit, std::uint64_t) { state->bound = digit << HighDigit::kShift; });
   }
-  __syncthreads();
-  counts.add_to(state->totals);
-  if (is_last_block(&state->finished))
-    find_digit<HighDigit>(state->totals, sample.rank,
-                          [&](unsigned digit, std::uint64_t) { state->bound = digit << HighDigit::kShift; });
-}
+};
 
 // Threads: a block takes tiles of 4096 elements in grid strides, a thread quads of them; the last block finds the
 // digit. Shared memory: the digit's counts, 16 KiB at most. Bytes: 4 read a candidate, or an element where candidates
 // are not gathered. Deterministic: integers are counted.
 template <class Digit>
-__global__ void __launch_bounds__(kThreads) digit_kernel(const Selection s) {
-  __shared__ DigitCounts<Digit> counts;
-  if (s.is_at_bound()) return;
-  SelectState* const state = s.state;
-  const float* const values = s.is_gathered() ? s.candidate_values : s.values;
-  const Quads quads(values, s.is_gathered() ? state->candidates : s.count);
-  const std::uint32_t threshold = state->threshold;
-  if (blockIdx.x * kSelectTile < quads.end()) {
-    counts.clear();
-    __syncthreads();
-    for (std::uint64_t tile = blockIdx.x * kSelectTile; tile < quads.end(); tile += gridDim.x * kSelectTile) {
-      constexpr unsigned kEach = kSelectTile / kThreads / 4;
-      Elements<float, 4> p[kEach];
+struct DigitKernel {
+  Selection s;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ DigitCounts<Digit> counts;
+    if (s.is_at_bound()) return;
+    SelectState* const state = s.state;
+    const bool gathered = s.is_gathered();
+    const float* const values = gathered ? s.candidate_values : s.values;
+    const Quads quads(values, gathered ? state->candidates : s.count());
+    const std::uint32_t threshold = state->threshold;
+    const std::uint64_t stride = std::uint64_t{grid.blocks} * kSelectTile;
+    std::uint64_t tile = std::uint64_t{grid.block} * kSelectTile;
+    if (tile < quads.end()) {
+      counts.clear();
+      __syncthreads();
+      for (; tile < quads.end(); tile += stride) {
+        constexpr unsigned kEach = kSelectTile / kThreads / 4;
+        Elements<float, 4> p[kEach];
 #pragma unroll
-      for (unsigned j = 0; j < kEach; ++j) p[j] = quads.load(values, tile + 4 * (j * kThreads + threadIdx.x));
+        for (unsigned j = 0; j < kEach; ++j) p[j] = quads.load(values, tile + 4 * (j * kThreads + threadIdx.x));
 #pragma unroll
-      for (unsigned j = 0; j < kEach; ++j) {
-        const unsigned members = quads.members(tile + 4 * (j * kThreads + threadIdx.x));
-        for (unsigned i = 0; i < 4; ++i) {
-          const std::uint32_t bits = magnitude_bits(p[j].at[i]);
-          if ((members >> i & 1) != 0 && Digit::same_above(bits, threshold)) counts.add(bits);
+        for (unsigned j = 0; j < kEach; ++j) {
+          const unsigned members = quads.members(tile + 4 * (j * kThreads + threadIdx.x));
+          for (unsigned i = 0; i < 4; ++i) {
+            const std::uint32_t bits = magnitude_bits(p[j].at[i]);
+            if ((members >> i & 1) != 0 && Digit::same_above(bits, threshold)) counts.add(bits);
+          }
         }
       }
+      __syncthreads();
+      counts.add_to(state->totals);
     }
-    __syncthreads();
-    counts.add_to(state->totals);
+    if (is_last_block(grid, &state->finished))
+      find_digit<Digit>(state->totals, state->ties, [&](unsigned digit, std::uint64_t wanted) {
+        state->threshold |= digit << Digit::kShift;
+        state->ties = wanted;
+      });
   }
-  if (is_last_block(&state->finished))
-    find_digit<Digit>(state->totals, state->ties, [&](unsigned digit, std::uint64_t wanted) {
-      state->threshold |= digit << Digit::kShift;
-      state->ties = wanted;
-    });
-}
+};
 
 }  // namespace
 
 void sample_bound(const Exec& exec, const Selection& s, const float* values, const float* residual_in) {
-  const std::uint64_t all_lines = s.count / kLine;
+  const std::uint64_t all_lines = s.count() / kLine;
   if (all_lines < 4 * kFewestLines) return;  // all are candidates
   const std::uint64_t lines = std::clamp(all_lines / kShare, kFewestLines, kMostLines);
   const double samples = static_cast<double>(lines * kLine);
-  const double expected = samples * static_cast<double>(s.k) / static_cast<double>(s.count);
+  const double expected = samples * static_cast<double>(s.k) / static_cast<double>(s.count());
   const auto rank = static_cast<std::uint64_t>(expected + 4 * std::sqrt(expected) + 8);
-  launch(exec, sample_kernel, (lines + kLinesABlock - 1) / kLinesABlock,
-         Sample{values, residual_in, lines, all_lines, rank}, s.state);
+  launch(exec, SampleKernel{{values, residual_in, lines, all_lines, rank}, s.state},
+         (lines + kLinesABlock - 1) / kLinesABlock);
 }
 
 void find_threshold(const Exec& exec, const Selection& s) {
-  const std::uint64_t blocks = (s.tiles + kTilesABlock - 1) / kTilesABlock;
-  launch(exec, digit_kernel<HighDigit>, blocks, s);
-  launch(exec, digit_kernel<MiddleDigit>, blocks, s);
-  launch(exec, digit_kernel<LowDigit>, blocks, s);
+  const std::uint64_t blocks = (s.tiles() + kTilesABlock - 1) / kTilesABlock;
+  launch(exec, DigitKernel<HighDigit>{s}, blocks);
+  launch(exec, DigitKernel<MiddleDigit>{s}, blocks);
+  launch(exec, DigitKernel<LowDigit>{s}, blocks);
 }
 
 }  // namespace tw::cuda

@@ -32,9 +32,9 @@ __device__ Items items_of(const Selection& s, bool gathered, std::uint64_t tile)
 struct BlocksTiles {
   std::uint64_t first, end;
 
-  __device__ explicit BlocksTiles(std::uint64_t tiles) {
-    const std::uint64_t each = (tiles + gridDim.x - 1) / gridDim.x;
-    first = blockIdx.x * each;
+  __device__ BlocksTiles(Grid grid, std::uint64_t tiles) {
+    const std::uint64_t each = (tiles + grid.blocks - 1) / grid.blocks;
+    first = grid.block * each;
     end = first + each < tiles ? first + each : tiles;
   }
 };
@@ -54,32 +54,36 @@ __device__ AboveAndTies count_items(const Items& items, std::uint32_t threshold)
 // Threads: a warp takes a tile at a time of its block's; the last block sums over blocks. Shared memory: a count a
 // warp. Bytes: 4 read a candidate, or an element where candidates are not gathered. Deterministic: integers are
 // counted.
-__global__ void __launch_bounds__(kThreads) count_kernel(const Selection s) {
-  __shared__ AboveAndTies warp_counts[kWarps];
-  const bool gathered = s.is_gathered(), known = s.is_at_bound();
-  const std::uint32_t threshold = s.cut().threshold;
-  const BlocksTiles tiles(s.tiles);
-  AboveAndTies counted = 0;
-  for (std::uint64_t tile = tiles.first + threadIdx.x / 32; tile < tiles.end; tile += kWarps) {
-    const AboveAndTies both = known ? s.tile_counts[tile] : count_items(items_of(s, gathered, tile), threshold);
-    if (lane() == 0 && !known) s.tile_counts[tile] = both;
-    counted += both;
+struct CountKernel {
+  Selection s;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ AboveAndTies warp_counts[kWarps];
+    const bool gathered = s.is_gathered(), known = s.is_at_bound();
+    const std::uint32_t threshold = s.cut().threshold;
+    const BlocksTiles tiles(grid, s.tiles());
+    AboveAndTies counted = 0;
+    for (std::uint64_t tile = tiles.first + threadIdx.x / 32; tile < tiles.end; tile += kWarps) {
+      const AboveAndTies both = known ? s.tile_counts[tile] : count_items(items_of(s, gathered, tile), threshold);
+      if (lane() == 0 && !known) s.tile_counts[tile] = both;
+      counted += both;
+    }
+    if (lane() == 0) warp_counts[threadIdx.x / 32] = counted;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      for (unsigned w = 1; w < kWarps; ++w) counted += warp_counts[w];
+      s.block_counts[grid.block] = counted;
+    }
+    if (!is_last_block(grid, &s.state->finished)) return;
+    AboveAndTies carried = 0;
+    for (unsigned begin = 0; begin < grid.blocks; begin += kThreads) {
+      const unsigned block = begin + threadIdx.x;
+      const BlockSum sum = sum_before(block < grid.blocks ? __ldcg(&s.block_counts[block]) : 0);
+      if (block < grid.blocks) s.block_counts[block] = carried + sum.before;
+      carried += sum.total;
+    }
   }
-  if (lane() == 0) warp_counts[threadIdx.x / 32] = counted;
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    for (unsigned w = 1; w < kWarps; ++w) counted += warp_counts[w];
-    s.block_counts[blockIdx.x] = counted;
-  }
-  if (!is_last_block(&s.state->finished)) return;
-  AboveAndTies carried = 0;
-  for (unsigned begin = 0; begin < gridDim.x; begin += kThreads) {
-    const unsigned block = begin + threadIdx.x;
-    const BlockSum sum = sum_before(block < gridDim.x ? __ldcg(&s.block_counts[block]) : 0);
-    if (block < gridDim.x) s.block_counts[block] = carried + sum.before;
-    carried += sum.total;
-  }
-}
+};
 
 struct Output {
   std::uint32_t* indices;
@@ -112,36 +116,41 @@ __device__ void write_tile(const Items& items, const Cut& cut, AboveAndTies befo
   }
 }
 
-// Threads: a warp takes a tile at a time of its block's, which are those that the block had in count_kernel. Shared
+// Threads: a warp takes a tile at a time of its block's, which are those that the block had in CountKernel. Shared
 // memory: none. Bytes: 8 read a candidate (4 an element where they are not gathered, in tiles that hold any), 8 written
 // a pair, and 4 with a residual. Deterministic: places depend on counts alone.
-__global__ void __launch_bounds__(kThreads) write_kernel(const Selection s, const Output out) {
-  const bool gathered = s.is_gathered();
-  const Cut cut = s.cut();
-  const unsigned warp = threadIdx.x / 32;
-  const BlocksTiles tiles(s.tiles);
-  AboveAndTies before_round = s.block_counts[blockIdx.x];
-  for (std::uint64_t round = tiles.first; round < tiles.end; round += kWarps) {
-    const AboveAndTies counts = lane() < kWarps && round + lane() < tiles.end ? s.tile_counts[round + lane()] : 0;
-    AboveAndTies before = before_round;
+struct WriteKernel {
+  Selection s;
+  Output out;
+
+  __device__ void operator()(Grid grid) const {
+    const bool gathered = s.is_gathered();
+    const Cut cut = s.cut();
+    const unsigned warp = threadIdx.x / 32;
+    const BlocksTiles tiles(grid, s.tiles());
+    AboveAndTies before_round = s.block_counts[grid.block];
+    for (std::uint64_t round = tiles.first; round < tiles.end; round += kWarps) {
+      const AboveAndTies counts = lane() < kWarps && round + lane() < tiles.end ? s.tile_counts[round + lane()] : 0;
+      AboveAndTies before = before_round;
 #pragma unroll
-    for (unsigned w = 0; w < kWarps; ++w) {
-      const AboveAndTies other = __shfl_sync(kAllLanes, counts, static_cast<int>(w));
-      if (w < warp) before += other;
-      before_round += other;
+      for (unsigned w = 0; w < kWarps; ++w) {
+        const AboveAndTies other = __shfl_sync(kAllLanes, counts, static_cast<int>(w));
+        if (w < warp) before += other;
+        before_round += other;
+      }
+      const AboveAndTies mine = __shfl_sync(kAllLanes, counts, static_cast<int>(warp));
+      const bool has_ties = (mine & 0xffffffffu) != 0 && (before & 0xffffffffu) < cut.ties;
+      if (mine >> 32 != 0 || has_ties) write_tile(items_of(s, gathered, round + warp), cut, before, out);
     }
-    const AboveAndTies mine = __shfl_sync(kAllLanes, counts, static_cast<int>(warp));
-    const bool has_ties = (mine & 0xffffffffu) != 0 && (before & 0xffffffffu) < cut.ties;
-    if (mine >> 32 != 0 || has_ties) write_tile(items_of(s, gathered, round + warp), cut, before, out);
   }
-}
+};
 
 }  // namespace
 
 void write_selected(const Exec& exec, const Selection& s, SparseBody out, float* residual_out) {
-  const std::uint64_t blocks = (s.tiles + kTilesABlock - 1) / kTilesABlock;
-  launch(exec, count_kernel, blocks, s);
-  launch(exec, write_kernel, blocks, s, Output{out.indices.data(), out.values.data(), residual_out});
+  const std::uint64_t blocks = (s.tiles() + kTilesABlock - 1) / kTilesABlock;
+  launch(exec, CountKernel{s}, blocks);
+  launch(exec, WriteKernel{s, {out.indices.data(), out.values.data(), residual_out}}, blocks);
 }
 
 }  // namespace tw::cuda

@@ -2,12 +2,15 @@
 // family of input.
 #include <gtest/gtest.h>
 
+#include <tightwire/error.hpp>
+
 #include "kernels/base/arena.hpp"
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/quantize.hpp"
 #include "tests/kernels/ops.hpp"
 #include "tests/kernels/stage.hpp"
+#include "tests/support/thrown.hpp"
 
 namespace tw::test {
 namespace {
@@ -39,7 +42,7 @@ Outcome quantized_with_residual_at(Exec on, std::size_t offset) {
   const auto out = stage.array<float>(kCount + 4).subspan(4 - offset, kCount);
   quantize_int8_feedback(stage.exec(), stage.values(), {in, out},
                          {kBlock, stage.array<float>(4), stage.array<std::int8_t>(kCount)});
-  return stage.take({});
+  return stage.outcome();
 }
 
 TEST(CudaBlocks, MayHaveArraysThatAreMisalignedEachInItsWay) {
@@ -50,6 +53,18 @@ TEST(CudaBlocks, MayHaveArraysThatAreMisalignedEachInItsWay) {
                          quantized_with_residual_at(exec, offset)),
               "")
         << offset;
+}
+
+// As if there were so many elements; none is looked at.
+TEST(CudaBlocks, OfMoreElementsThanKernelsCountAreRefused) {
+  constexpr std::uint64_t kMany = std::uint64_t{1} << 33;
+  float* const nowhere = nullptr;
+  const Exec exec{.backend = Backend::cuda};
+  const auto refused = [](auto call) {
+    return message_of<UsageError>(call).find("CUDA takes fewer than 2^32 a block") != std::string::npos;
+  };
+  EXPECT_TRUE(refused([&] { quantize_int8(exec, {nowhere, kMany}, {kMany, {}, {}}); }));
+  EXPECT_TRUE(refused([&] { dequantize_int8(exec, {kMany / 2, {}, {}}, {}, {nowhere, kMany}); }));
 }
 
 }  // namespace

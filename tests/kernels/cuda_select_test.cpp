@@ -126,28 +126,6 @@ TEST_F(CudaSelect, ArraysAtDifferentDistancesFromSixteenBytes) {
   }
 }
 
-// More tiles than blocks of any kernel take at once, on devices of up to 132 multiprocessors.
-TEST(CudaSelectStrides, ReachEveryElement) {
-  constexpr std::size_t kMany = 8'700'001, kSpacing = 1000;
-  cuda::DeviceMemory memory;
-  Arena arena(memory);
-  const Exec exec{.backend = Backend::cuda, .arena = &arena};
-  std::vector<float> x(kMany);
-  std::vector<std::uint32_t> expected, chosen(kMany / kSpacing);
-  for (std::uint32_t i = 1; i < kMany; i += kSpacing) {
-    x[i] = -1.0f - static_cast<float>(i % 7);
-    expected.push_back(i);
-  }
-  expected.resize(chosen.size());
-  const cuda::DeviceBuffer<float> values(kMany), picked(chosen.size());
-  const cuda::DeviceBuffer<std::uint32_t> indices(chosen.size());
-  cuda::copy<float>(exec, x, values.span());
-  select_largest(exec, values.span(), {indices.span(), picked.span()});
-  cuda::copy<std::uint32_t>(exec, indices.span(), chosen);
-  cuda::synchronize(exec);
-  EXPECT_TRUE(chosen == expected);
-}
-
 TEST_F(CudaSelect, NeedsScratchMemory) {
   EXPECT_NE(message_of<UsageError>([&] {
               select_largest({.backend = Backend::cuda}, values(), body());

@@ -30,8 +30,9 @@ constexpr Blend kBlends[] = {{Combine::assign, 1.0f}, {Combine::add, 0.3f}};
 template <class Work>
 void add(std::vector<TestedOp>& ops, const std::string& name, Work work) {
   ops.push_back({name, [work](Exec exec, const Operands& operands) {
-                   Stage stage(exec, operands);
-                   return work(stage);
+                   const auto stage = std::make_shared<Stage>(exec, operands);
+                   work(*stage);
+                   return [stage] { return stage->outcome(); };
                  }});
 }
 
@@ -40,20 +41,17 @@ void add_quantize(std::vector<TestedOp>& ops, std::uint64_t block) {
     return Int8Body{block, s.array<float>(parts(s.count(), block)), s.array<std::int8_t>(s.count())};
   };
   const std::string suffix = detail::concat("_block", block);
-  add(ops, "quantize_int8" + suffix, [=](Stage& s) {
-    quantize_int8(s.exec(), s.values(), body(s));
-    return s.take({});
-  });
+  add(ops, "quantize_int8" + suffix, [=](Stage& s) { quantize_int8(s.exec(), s.values(), body(s)); });
   add(ops, "quantize_int8_feedback" + suffix, [=](Stage& s) {
     quantize_int8_feedback(s.exec(), s.values(), s.feedback(), body(s));
-    return s.take_with_residual();
+    s.leaves_residual();
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "dequantize_int8_add" : "dequantize_int8") + suffix, [=](Stage& s) {
       const Int8Body b = body(s.host());
       reference::quantize_int8({}, s.host().values(), b);
       dequantize_int8(s.exec(), {block, s.array_of(b.units), s.array_of(b.codes)}, how, s.others());
-      return s.take({s.others()});
+      s.leaves({s.others()});
     });
 }
 
@@ -62,20 +60,17 @@ void add_signs(std::vector<TestedOp>& ops, std::uint64_t block) {
     return SignBody{block, s.array<float>(parts(s.count(), block)), s.array<std::uint32_t>(parts(s.count(), 32))};
   };
   const std::string suffix = detail::concat("_block", block);
-  add(ops, "encode_signs" + suffix, [=](Stage& s) {
-    encode_signs(s.exec(), s.values(), body(s));
-    return s.take({});
-  });
+  add(ops, "encode_signs" + suffix, [=](Stage& s) { encode_signs(s.exec(), s.values(), body(s)); });
   add(ops, "encode_signs_feedback" + suffix, [=](Stage& s) {
     encode_signs_feedback(s.exec(), s.values(), s.feedback(), body(s));
-    return s.take_with_residual();
+    s.leaves_residual();
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "decode_signs_add" : "decode_signs") + suffix, [=](Stage& s) {
       const SignBody b = body(s.host());
       reference::encode_signs({}, s.host().values(), b);
       decode_signs(s.exec(), {block, s.array_of(b.units), s.array_of(b.words)}, how, s.others());
-      return s.take({s.others()});
+      s.leaves({s.others()});
     });
 }
 
@@ -93,82 +88,71 @@ void add_dither(std::vector<TestedOp>& ops, DitherSetting d) {
   };
   const DitherNoise noise{{{0x12345678, 0x9abcdef0}, {17, 23}}, d.first};
   const std::string suffix = detail::concat("_bits", d.bits, d.norm == Norm::max ? "_max" : "_l2");
-  add(ops, "encode_dithered" + suffix, [=](Stage& s) {
-    encode_dithered(s.exec(), s.values(), d.norm, noise, body(s));
-    return s.take({});
-  });
+  add(ops, "encode_dithered" + suffix,
+      [=](Stage& s) { encode_dithered(s.exec(), s.values(), d.norm, noise, body(s)); });
   add(ops, "encode_dithered_feedback" + suffix, [=](Stage& s) {
     encode_dithered_feedback(s.exec(), s.values(), s.feedback(), d.norm, noise, body(s));
-    return s.take_with_residual();
+    s.leaves_residual();
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "decode_dithered_add" : "decode_dithered") + suffix, [=](Stage& s) {
       const DitherBody b = body(s.host());
       reference::encode_dithered({}, s.host().values(), d.norm, noise, b);
       decode_dithered(s.exec(), {d.block, d.bits, s.array_of(b.units), s.array_of(b.words)}, how, s.others());
-      return s.take({s.others()});
+      s.leaves({s.others()});
     });
 }
 
 void add_casts(std::vector<TestedOp>& ops, DType dtype) {
   const std::string suffix = detail::concat("_", name_of(dtype));
-  add(ops, "narrow" + suffix, [=](Stage& s) {
-    narrow(s.exec(), s.values(), dtype, s.array<std::uint16_t>(s.count()));
-    return s.take({});
-  });
+  add(ops, "narrow" + suffix,
+      [=](Stage& s) { narrow(s.exec(), s.values(), dtype, s.array<std::uint16_t>(s.count())); });
   add(ops, "narrow_feedback" + suffix, [=](Stage& s) {
     narrow_feedback(s.exec(), s.values(), s.feedback(), dtype, s.array<std::uint16_t>(s.count()));
-    return s.take_with_residual();
+    s.leaves_residual();
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "widen_add" : "widen") + suffix, [=](Stage& s) {
       const auto bits = s.host().array<std::uint16_t>(s.count());
       for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<std::uint16_t>(i);  // every pattern
       widen(s.exec(), s.array_of(bits), dtype, how, s.others());
-      return s.take({s.others()});
+      s.leaves({s.others()});
     });
 }
 
 void add_plain(std::vector<TestedOp>& ops) {
-  add(ops, "copy_values", [](Stage& s) {
-    copy_values(s.exec(), s.values(), s.array<float>(s.count()));
-    return s.take({});
-  });
+  add(ops, "copy_values", [](Stage& s) { copy_values(s.exec(), s.values(), s.array<float>(s.count())); });
   for (const Blend how : kBlends)
     add(ops, how.combine == Combine::add ? "blend_values_add" : "blend_values", [=](Stage& s) {
       blend_values(s.exec(), s.values(), how, s.others());
-      return s.take({s.others()});
+      s.leaves({s.others()});
     });
-  add(ops, "inspect", [](Stage& s) {
-    inspect(s.exec(), s.values());
-    return s.take({});
-  });
+  add(ops, "inspect", [](Stage& s) { inspect(s.exec(), s.values()); });
   add(ops, "accumulate", [](Stage& s) {
     accumulate(s.exec(), s.values(), s.others());
-    return s.take({s.others()});
+    s.leaves({s.others()});
   });
   add(ops, "correct", [](Stage& s) {
     correct(s.exec(), s.values(), s.others(), s.feedback().residual_out);
-    return s.take_with_residual();
+    s.leaves_residual();
   });
   add(ops, "remainder", [](Stage& s) {
     remainder(s.exec(), s.values(), s.others(), s.feedback().residual_out);
-    return s.take_with_residual();
+    s.leaves_residual();
   });
   // From every byte of a word on, up to a word and many.
   for (const std::size_t first : {0, 1, 15})
     add(ops, detail::concat("clear_bytes_from", first), [first](Stage& s) {
       const auto bytes = std::as_writable_bytes(s.array<std::int8_t>(first + s.count() + 5));
       clear_bytes(s.exec(), bytes.subspan(first, s.count()));
-      return s.take({});
     });
   add(ops, "divide", [](Stage& s) {
     divide(s.exec(), s.values(), 3.0f);
-    return s.take({s.values()});
+    s.leaves({s.values()});
   });
   add(ops, "average", [](Stage& s) {
     average(s.exec(), s.values(), 3.0f, s.others());
-    return s.take({s.values(), s.others()});
+    s.leaves({s.values(), s.others()});
   });
 }
 
@@ -177,13 +161,10 @@ void add_select(std::vector<TestedOp>& ops, const std::string& suffix, Selected 
     const std::uint64_t k = selected(s.count());
     return SparseBody{s.array<std::uint32_t>(k), s.array<float>(k)};
   };
-  add(ops, "select_largest" + suffix, [=](Stage& s) {
-    select_largest(s.exec(), s.values(), body(s));
-    return s.take({});
-  });
+  add(ops, "select_largest" + suffix, [=](Stage& s) { select_largest(s.exec(), s.values(), body(s)); });
   add(ops, "select_largest_feedback" + suffix, [=](Stage& s) {
     select_largest_feedback(s.exec(), s.values(), s.feedback(), body(s));
-    return s.take_with_residual();
+    s.leaves_residual();
   });
 }
 
@@ -198,7 +179,6 @@ void add_sample(std::vector<TestedOp>& ops, const std::string& suffix, Selected 
   for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{7}, (std::uint64_t{1} << 34) - 70})
     add(ops, detail::concat("sample_strata_from", first, suffix), [=](Stage& s) {
       sample_strata(s.exec(), {kWords, first, s.count()}, s.array<std::uint32_t>(selected(s.count())));
-      return s.take({});
     });
 }
 
@@ -211,17 +191,16 @@ void add_sparse(std::vector<TestedOp>& ops, const std::string& suffix, Selected 
   add(ops, "gather" + suffix, [=](Stage& s) {
     const auto at = indices(s);
     gather(s.exec(), s.values(), {at, s.array<float>(at.size())});
-    return s.take({});
   });
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "scatter_add" : "scatter") + suffix, [=](Stage& s) {
       const auto at = indices(s);
       scatter(s.exec(), {at, s.values().first(at.size())}, how, s.others());
-      return s.take({s.others()});
+      s.leaves({s.others()});
     });
   add(ops, "clear_at" + suffix, [=](Stage& s) {
     clear_at(s.exec(), indices(s), s.values());
-    return s.take({s.values()});
+    s.leaves({s.values()});
   });
 }
 
@@ -279,6 +258,7 @@ std::vector<TestedOp> ops_under_test() {
   for (const auto& [suffix, selected] : shares) add_select(ops, suffix, selected);
   for (const auto& [suffix, selected] : shares) add_sample(ops, suffix, selected);
   for (const std::uint64_t block : {32, 96, 256, 512, 8192}) add_quantize(ops, block);
+  add_quantize(ops, std::uint64_t{1} << 62);
   for (const std::uint64_t block : {32, 256, 4096}) add_signs(ops, block);
   add_dither(ops, {2, 32, Norm::l2, 32});
   add_dither(ops, {4, 512, Norm::max, 0});

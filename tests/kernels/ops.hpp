@@ -32,7 +32,10 @@ struct Outcome {
 
 struct TestedOp {
   std::string name;
-  std::function<Outcome(Exec exec, const Operands&)> run;
+  /// Calls the op, and gives what waits for it and fetches what it left. The operands must stay until then.
+  std::function<std::function<Outcome()>(Exec exec, const Operands&)> start;
+
+  Outcome run(const Exec& exec, const Operands& operands) const { return start(exec, operands)(); }
 };
 
 /// For failures.

@@ -53,13 +53,17 @@ class Stage {
     return *host_;
   }
 
-  /// The outcome: findings, canaries, all arrays, and those of `values`, `others` and the new residual in `floats`.
-  Outcome take(std::initializer_list<std::span<const float>> floats) {
+  /// Of `values`, `others` and the new residual, those that the op writes to.
+  void leaves(std::initializer_list<std::span<const float>> floats) { left_ = floats; }
+  void leaves_residual() { leaves({result_.span()}); }
+
+  /// Findings, canaries, all arrays, and the floats that the op left.
+  Outcome outcome() {
     append(bytes4_), append(bytes2_), append(bytes1_), append(floats_);
     for (Placed<float>* operand : {&values_, &others_, &result_}) {
       const Guarded<float>& left = operand->fetch();
       outcome_.intact &= left.intact();
-      for (const auto span : floats)
+      for (const auto span : left_)
         if (span.data() == operand->span().data())
           outcome_.floats.insert(outcome_.floats.end(), left.span().begin(), left.span().end());
     }
@@ -67,7 +71,6 @@ class Stage {
     outcome_.status = status_.fetch().span().front();
     return outcome_;
   }
-  Outcome take_with_residual() { return take({result_.span()}); }
 
  private:
   static Guarded<float> copy_of(const std::vector<float>& from, std::size_t offset) {
@@ -99,6 +102,7 @@ class Stage {
   Exec exec_;
   const Operands& operands_;
   Outcome outcome_;
+  std::vector<std::span<const float>> left_;
   Placed<float> values_, others_, result_;
   Placed<std::uint32_t> status_;
   std::deque<Placed<std::uint32_t>> bytes4_;

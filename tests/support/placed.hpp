@@ -16,6 +16,7 @@ template <class T>
 class Placed {
  public:
   Placed(const Exec& exec, Guarded<T> host) : exec_(exec), host_(std::move(host)) {
+    exec_.batch = nullptr;  // copies come before what it gathers, or when it is closed
     if (exec.backend != Backend::cuda) return;
     device_ = allocate_block(memory_of(Residence::device, exec.device), host_.bytes().size());
     copy_bytes(exec_, host_.bytes(), {device_.get(), host_.bytes().size()});

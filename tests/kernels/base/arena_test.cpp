@@ -38,5 +38,23 @@ TEST(Arena, ScopesGiveBackAndTheSteadyStateReservesNothing) {
   EXPECT_EQ(arena.reserved_bytes(), after_first);
 }
 
+TEST(Arena, GivesNothingBackWhileItIsHeld) {
+  Arena arena;
+  Arena::Scope outer(arena);
+  const auto before = outer.take<std::uint32_t>(10);
+  const std::uint32_t* last = nullptr;
+  {
+    const Arena::Hold hold(arena);
+    for (std::uint32_t job = 0; job < 3; ++job) {
+      Arena::Scope scope(arena);
+      const auto taken = scope.take<std::uint32_t>(16);
+      EXPECT_NE(taken.data(), last);
+      last = taken.data();
+    }
+  }
+  const auto behind = outer.take<std::uint32_t>(16);
+  EXPECT_EQ(behind.data() - before.data(), 16);
+}
+
 }  // namespace
 }  // namespace tw

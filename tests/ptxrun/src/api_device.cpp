@@ -1,9 +1,28 @@
-// One pretended device: sm_90, 132 SMs, the limits of an H200. Errors and versions.
+// One pretended device: sm_90, 132 SMs (PTXRUN_MULTIPROCESSORS), the limits of an H200. Errors and versions.
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 #include "tests/ptxrun/src/runtime.hpp"
 
 namespace ptxrun {
 namespace {
+
+int multiprocessors() {
+  const char* wanted = std::getenv("PTXRUN_MULTIPROCESSORS");
+  return wanted ? std::max(1, std::atoi(wanted)) : 132;
+}
+
+// What a thread's current context is to the driver: this file makes none.
+thread_local void* current_context = nullptr;
+int get_current_context(void** context) {
+  *context = current_context;
+  return 0;
+}
+int set_current_context(void* context) {
+  current_context = context;
+  return 0;
+}
 
 int attribute(cudaDeviceAttr a) {
   switch (a) {
@@ -34,7 +53,7 @@ int attribute(cudaDeviceAttr a) {
     case cudaDevAttrTextureAlignment:
       return 512;
     case cudaDevAttrMultiProcessorCount:
-      return 132;
+      return multiprocessors();
     case cudaDevAttrMemoryClockRate:
       return 3201000;
     case cudaDevAttrGlobalMemoryBusWidth:
@@ -186,7 +205,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   p->maxGridSize[1] = p->maxGridSize[2] = 65535;
   p->totalConstMem = 64 * 1024;
   p->major = 9;
-  p->multiProcessorCount = 132;
+  p->multiProcessorCount = multiprocessors();
   p->l2CacheSize = 60 << 20;
   p->memoryBusWidth = 6144;
   p->maxThreadsPerMultiProcessor = 2048;
@@ -220,10 +239,13 @@ cudaError_t cudaPeekAtLastError() {
 const char* cudaGetErrorName(cudaError_t e) { return name_of(e).name; }
 const char* cudaGetErrorString(cudaError_t e) { return name_of(e).text; }
 
-cudaError_t cudaGetDriverEntryPointByVersion(const char*, void** f, unsigned, unsigned long long,
+cudaError_t cudaGetDriverEntryPointByVersion(const char* s, void** f, unsigned, unsigned long long,
                                              cudaDriverEntryPointQueryResult* r) {
-  *f = nullptr;
-  if (r) *r = cudaDriverEntryPointSymbolNotFound;
+  const std::string_view symbol = s;
+  *f = symbol == "cuCtxGetCurrent"   ? reinterpret_cast<void*>(get_current_context)
+       : symbol == "cuCtxSetCurrent" ? reinterpret_cast<void*>(set_current_context)
+                                     : nullptr;
+  if (r) *r = *f ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
   return cudaSuccess;
 }
 cudaError_t cudaGetDriverEntryPoint(const char* s, void** f, unsigned long long flags,

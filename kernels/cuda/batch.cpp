@@ -1,0 +1,79 @@
+#include "kernels/cuda/batch.hpp"
+
+#include "kernels/base/check.hpp"
+
+namespace tw {
+
+std::size_t LaunchBatch::reserved_bytes() const {
+  const auto of = [](const auto& vector) { return vector.capacity() * sizeof(vector[0]); };
+  return of(stages_) + of(runs_) + of(bytes_) + of(gathered_);
+}
+
+void LaunchBatch::open(Arena* arena) {
+  open_ = true;
+  at_ = 0;
+  if (arena != nullptr) hold_.emplace(*arena);
+}
+
+void LaunchBatch::close() {
+  stages_.resize(1);
+  stages_.front() = {};
+  runs_.clear();
+  bytes_.clear();
+  hold_.reset();
+  open_ = false;
+}
+
+std::uint32_t LaunchBatch::stage_for(const cuda::KernelKind& kind) {
+  for (std::uint32_t s = stages_[at_].next; s != kNone; s = stages_[s].next)
+    if (stages_[s].kind == &kind) return s;
+  const auto added = static_cast<std::uint32_t>(stages_.size());
+  stages_.push_back({&kind, stages_[at_].next, kNone, kNone});
+  return stages_[at_].next = added;
+}
+
+void LaunchBatch::add(const cuda::KernelKind& kind, const cuda::GatheredRun& run) {
+  at_ = stage_for(kind);
+  Stage& stage = stages_[at_];
+  const auto added = static_cast<std::uint32_t>(runs_.size());
+  runs_.push_back({bytes_.size(), run.blocks, kNone});
+  (stage.first == kNone ? stage.first : runs_[stage.last].next) = added;
+  stage.last = added;
+  const auto* parameters = static_cast<const std::byte*>(run.kernel);
+  bytes_.insert(bytes_.end(), parameters, parameters + kind.bytes);
+}
+
+void LaunchBatch::launch(const Exec& exec) {
+  for (std::uint32_t s = stages_.front().next; s != kNone; s = stages_[s].next) {
+    gathered_.clear();
+    for (std::uint32_t r = stages_[s].first; r != kNone; r = runs_[r].next)
+      gathered_.push_back({bytes_.data() + runs_[r].bytes_before, runs_[r].blocks});
+    stages_[s].kind->enqueue(exec, gathered_);
+  }
+}
+
+namespace cuda {
+
+BatchScope::BatchScope(const Exec& exec) : exec_(exec), batch_(exec.backend == Backend::cuda ? exec.batch : nullptr) {
+  if (batch_ == nullptr) return;
+  TW_CHECK(!batch_->is_open(), UsageError, "this Exec's batch is open already: close it first");
+  batch_->open(exec.arena);
+}
+
+BatchScope::~BatchScope() {
+  if (batch_ != nullptr) batch_->close();
+}
+
+void BatchScope::begin_job() {
+  if (batch_ != nullptr) batch_->begin_job();
+}
+
+void BatchScope::close() {
+  if (batch_ == nullptr) return;
+  batch_->launch(exec_);
+  batch_->close();
+  batch_ = nullptr;
+}
+
+}  // namespace cuda
+}  // namespace tw

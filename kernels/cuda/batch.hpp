@@ -1,0 +1,116 @@
+// Many small jobs in a few launches. While a batch is open, ops on the CUDA backend do not launch their kernels but
+// leave them with the batch (`Exec::batch`); closing it launches them, those of one kernel together.
+//
+//   BatchScope batch(exec);
+//   for (job : jobs) {
+//     batch.begin_job();
+//     op(exec, job);         // one op or several, each of one kernel or several
+//   }
+//   batch.close();
+//
+// No CUDA header, so that any file may include it; where the backend is another, or Exec has no batch, a scope does
+// nothing and ops run as they are called.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <tightwire/exec.hpp>
+
+#include "kernels/base/arena.hpp"
+
+namespace tw {
+namespace cuda {
+
+/// A kernel's parameters, and how many blocks they are for.
+struct GatheredRun {
+  const void* kernel;
+  unsigned blocks;
+};
+
+/// How runs of one kernel are launched (kernels/cuda/launch.hpp has one for each). Kernels are told apart by its
+/// address.
+struct KernelKind {
+  std::size_t bytes;  ///< of its parameters
+  void (*enqueue)(const Exec& exec, std::span<const GatheredRun> runs);
+};
+
+class BatchScope;
+
+}  // namespace cuda
+
+/// What an open batch has gathered. Owned by whoever makes the Exec, for one stream, and used again and again: once it
+/// has grown it allocates nothing. Not thread safe, as Exec is not.
+///
+/// What is gathered stands in stages, each of one kernel. A job's next kernel joins the first stage of this kernel
+/// behind the job's last one; where there is none, a new stage is put right behind that. So kernels of a job keep their
+/// order, and jobs that skip some of the others' kernels still meet in the rest.
+class LaunchBatch {
+ public:
+  bool is_open() const { return open_; }
+
+  /// Bytes held; constant in the steady state.
+  std::size_t reserved_bytes() const;
+
+  /// For launch(): gathers a kernel of the job that is at work. Copies the parameters.
+  void add(const cuda::KernelKind& kind, const cuda::GatheredRun& run);
+
+ private:
+  friend class cuda::BatchScope;
+
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  struct Stage {
+    const cuda::KernelKind* kind = nullptr;
+    std::uint32_t next = kNone;                 // in order
+    std::uint32_t first = kNone, last = kNone;  // of its runs
+  };
+  struct Run {
+    std::size_t bytes_before;  // its parameters are behind these
+    unsigned blocks;
+    std::uint32_t next;
+  };
+
+  void open(Arena* arena);
+  void begin_job() { at_ = 0; }
+  void launch(const Exec& exec);
+  void close();
+  std::uint32_t stage_for(const cuda::KernelKind& kind);
+
+  bool open_ = false;
+  std::uint32_t at_ = 0;          // the stage of the job's last kernel
+  std::vector<Stage> stages_{1};  // the first one comes before all and is empty
+  std::vector<Run> runs_;         // in the order they came
+  std::vector<std::byte> bytes_;  // their parameters
+  std::vector<cuda::GatheredRun> gathered_;
+  std::optional<Arena::Hold> hold_;  // scratch memory stays taken
+};
+
+namespace cuda {
+
+/// The time in which the batch of an Exec is open. Jobs must not depend on each other, nor on anything that is
+/// enqueued on the stream meanwhile by other means than ops; what they are given must stay where it is until then.
+class BatchScope {
+ public:
+  /// Throws UsageError where the batch is open already: jobs of an inner scope could depend on the outer's.
+  explicit BatchScope(const Exec& exec);
+  /// Discards what was not launched: for when something was thrown.
+  ~BatchScope();
+  BatchScope(const BatchScope&) = delete;
+  BatchScope& operator=(const BatchScope&) = delete;
+
+  /// What follows is independent of what came before.
+  void begin_job();
+  /// Enqueues all that was gathered. Throws CudaError where a launch fails: what came before it is enqueued, the rest
+  /// is dropped, and the batch may be used again.
+  void close();
+
+ private:
+  Exec exec_;
+  LaunchBatch* batch_;  // null where the scope does nothing, and once it is closed
+};
+
+}  // namespace cuda
+}  // namespace tw
