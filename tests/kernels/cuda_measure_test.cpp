@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include <tightwire/error.hpp>
+
 #include "kernels/clear.hpp"
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/facts.hpp"
