@@ -5,6 +5,7 @@
 #include "bench/commands.hpp"
 #include "bench/table.hpp"
 #include "collectives/algorithm.hpp"
+#include "collectives/transports/nccl/nccl.hpp"
 #include "collectives/transports/table.hpp"
 #include "collectives/transports/ucx/ucx.hpp"
 #include "compress/compressor.hpp"
@@ -79,6 +80,7 @@ nlohmann::ordered_json info_json() {
   info["context"] = run_context({});
   info["simd_targets"] = simd_targets();
   info["ucx"] = ucx_summary();
+  info["nccl"] = nccl_summary();
   info["cuda"] = cuda::summary();
   for (const TransportRow& row : transport_table())
     info["transports"].push_back({{"name", row.name}, {"summary", row.summary}, {"unavailable", row.unavailable()}});
@@ -115,7 +117,8 @@ void print_text(const nlohmann::ordered_json& info) {
     const std::string missing = row["unavailable"];
     transports.add({row["name"], row["summary"], missing.empty() ? "" : "not here: " + missing});
   }
-  std::cout << transports.aligned("  ") << "  " << info["ucx"].get<std::string>() << "\n\nalgorithms\n";
+  std::cout << transports.aligned("  ") << "  " << info["ucx"].get<std::string>() << "\n  "
+            << info["nccl"].get<std::string>() << "\n\nalgorithms\n";
   TextTable algorithms({"name", "what it does"});
   for (const auto& row : info["algorithms"]) algorithms.add({row["name"], row["summary"]});
   std::cout << algorithms.aligned("  ")

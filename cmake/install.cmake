@@ -25,6 +25,8 @@ if(TW_HAVE_CUDA)
   set(TW_LIBS "-L${CUDAToolkit_LIBRARY_DIR} -lcudart")
   if(CMAKE_CUDA_RUNTIME_LIBRARY STREQUAL "Static")
     string(APPEND TW_LIBS "_static -ldl -lrt")
+  elseif(TW_HAVE_NCCL)
+    string(APPEND TW_LIBS " -ldl")
   endif()
 endif()
 

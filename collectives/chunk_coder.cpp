@@ -80,8 +80,8 @@ OwnFrame ChunkCoder::encode_frame(const Chunk& chunk, std::span<const Input> inp
     frame.buffer = group_.frame_buffer(bytes);
     const auto body_bytes = encode(chunk, inputs, hop, frame.buffer.bytes(), scratch);
     const Checksum checksum = use == Use::sent ? group_.checksum : Checksum::none;
-    frame.buffer.shrink(seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, checksum, body_bytes,
-                                   frame.buffer.bytes()));
+    frame.buffer.shrink(
+        seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, checksum, body_bytes, frame.buffer.bytes()));
     frame.sealed = true;
     return frame;
   }

@@ -17,9 +17,9 @@ namespace tw {
 
 /// A frame that was made here.
 struct OwnFrame {
-  Buffer buffer;             ///< what is sent
-  Buffer encoded;            ///< on a device: the same frame where it was encoded, but for its header
-  Group::Mark copied = 0;    ///< when `buffer` holds the bodies
+  Buffer buffer;           ///< what is sent
+  Buffer encoded;          ///< on a device: the same frame where it was encoded, but for its header
+  Group::Mark copied = 0;  ///< when `buffer` holds the bodies
   bool sealed = false;
 };
 
@@ -65,9 +65,9 @@ class ChunkCoder {
   /// becomes the mean's.
   void finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
 
-  /// For linear payloads, which are summed as they are (not on a device): this rank's gradient as a frame whose header is still missing;
-  /// the same added to a frame that `source` sent, whose header is then due anew; the payload divided by the ranks; the
-  /// header.
+  /// For linear payloads, which are summed as they are (not on a device): this rank's gradient as a frame whose header
+  /// is still missing; the same added to a frame that `source` sent, whose header is then due anew; the payload divided
+  /// by the ranks; the header.
   Buffer encode_unsealed(const Chunk& chunk);
   void add_gradient(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
   void divide_payload(Buffer& own);

@@ -235,8 +235,9 @@ StepOutcome Communicator::Impl::end_step(Deadline deadline) {
   for (const auto& ticket : tickets_) engine_->wait(ticket, deadline);
   engine_->run([&](Group& group) {
     if (!verdict.commit) return group.state.rollback();
-    TW_CHECK((group.status(Hop::owner) & kStatusNonFinite) == 0, Error, "the sum of finite gradients overflowed at rank ",
-             group.rank(), " in step ", step_, "; lower the loss scale or the learning rate");
+    TW_CHECK((group.status(Hop::owner) & kStatusNonFinite) == 0, Error,
+             "the sum of finite gradients overflowed at rank ", group.rank(), " in step ", step_,
+             "; lower the loss scale or the learning rate");
     group.state.commit();
   });
   engine_->set_voted(false);

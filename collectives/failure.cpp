@@ -13,6 +13,10 @@ Failure Failure::current() {
     return Failure(error);
   } catch (const SystemError& error) {
     return Failure(error);
+  } catch (const CudaError& error) {
+    return Failure(error);
+  } catch (const NcclError& error) {
+    return Failure(error);
   } catch (const Error& error) {
     return Failure(error);
   } catch (const std::exception& error) {

@@ -17,6 +17,7 @@
 #include "compress/state.hpp"
 #include "compress/wire.hpp"
 #include "kernels/base/arena.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/cuda/timeline.hpp"
 
@@ -52,12 +53,17 @@ struct DeviceSide {
       : stream(device),
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
-        exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get()},
+        exec{.backend = Backend::cuda,
+             .arena = &arena,
+             .device = device,
+             .stream = stream.get(),
+             .batch = &batch},
         timeline(exec, std::move(wake)) {}
 
   cuda::Stream stream;
   Arena arena;
   BufferPool buffers;
+  LaunchBatch batch;
   Exec exec;
   cuda::Timeline timeline;
 };

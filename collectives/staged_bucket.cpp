@@ -71,8 +71,8 @@ Operation::Progress StagedBucket::advance() {
 
 Operation::Wait StagedBucket::waiting_for() const {
   if (stage_ == Stage::exchanged) return operation_->waiting_for();
-  return {group_.rank(), stage_ == Stage::leaving ? "gradients on their way from the device"
-                                                  : "the mean on its way to the device"};
+  return {group_.rank(),
+          stage_ == Stage::leaving ? "gradients on their way from the device" : "the mean on its way to the device"};
 }
 
 }  // namespace

@@ -133,8 +133,7 @@ void read_state(State& state, const std::string& configuration, const ByteSource
   }
   const std::uint64_t hash = in.hash();
   TW_CHECK(in.value<std::uint64_t>() == hash, UsageError, "the saved state is torn: its checksum does not fit");
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    copy<float>(state.exec(), values[i], entries[i].live);
+  for (std::size_t i = 0; i < entries.size(); ++i) copy<float>(state.exec(), values[i], entries[i].live);
   synchronize(state.exec());
 }
 

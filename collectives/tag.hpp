@@ -1,5 +1,6 @@
 // The bits of a message tag: [63:60] kind, [59:44] sequence (step or call number modulo 2^16), [43:24] bucket,
-// [23:1] chunk, [0] hop. Unique among the messages that two ranks can have in flight at once.
+// [23:1] chunk, [0] hop. Unique among the messages that two ranks can have in flight at once. Kind `transport` is for
+// what transports tell each other beside their users.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,15 @@
 
 namespace tw {
 
-enum class MessageKind : std::uint64_t { frame = 1, vote = 2, broadcast = 3, barrier = 4, dense = 5, handshake = 6 };
+enum class MessageKind : std::uint64_t {
+  frame = 1,
+  vote = 2,
+  broadcast = 3,
+  barrier = 4,
+  dense = 5,
+  handshake = 6,
+  transport = 15
+};
 
 inline constexpr std::uint32_t kMaxBuckets = 1u << 20;
 inline constexpr std::uint32_t kMaxChunks = 1u << 23;

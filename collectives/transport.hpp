@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include <tightwire/deadline.hpp>
+#include <tightwire/error.hpp>
 #include <tightwire/exec.hpp>
 
 namespace tw {
@@ -39,11 +40,15 @@ struct Caps {
   bool tags = true;              ///< messages carry tags; otherwise they match in posting order
   bool exact_sizes = true;       ///< a receive learns the message's true size; otherwise both sides must agree on it
   bool device_memory = false;    ///< takes device pointers
+  bool device_tags = false;      ///< `tags` for messages in device memory
+  bool device_sizes = false;     ///< `exact_sizes` for messages in device memory
+  bool device_sums = false;      ///< has `all_reduce_sum`
   bool inside_one_host = false;  ///< no network below: checksums may be left out
 };
 
 /// The fate of one posted group. Destroying an unfinished request cancels its receives: their memory is not touched any
-/// more. Its sends go on; their memory must stay until they are done or the transport is destroyed.
+/// more. Its sends go on; their memory must stay until they are done or the transport is destroyed. Groups in device
+/// memory are not cancelled: all their memory must stay until then, or until their stream has passed them.
 class Request {
  public:
   /// What a transport keeps for a posted group.
@@ -52,6 +57,9 @@ class Request {
     virtual ~State() = default;
     virtual bool done() const = 0;
     virtual std::size_t received_bytes(std::size_t op) const = 0;
+    virtual void join(const Exec&) const {
+      throw UsageError("only groups in device memory of a stream-ordered transport can be joined; wait for done()");
+    }
   };
 
   Request() = default;
@@ -61,6 +69,12 @@ class Request {
 
   /// True once every op of the group is complete. Empty requests are done.
   bool done() const { return state_ == nullptr || state_->done(); }
+  /// Work enqueued later on the stream of `exec` comes after the group, and the host does not wait. Only for groups in
+  /// device memory, where the transport's Caps say stream_ordered; UsageError for others. Free on the group's own
+  /// stream.
+  void join(const Exec& exec) const {
+    if (state_ != nullptr) state_->join(exec);
+  }
   /// Size of the message that op `index` of the group received.
   std::size_t received_bytes(std::size_t index) const { return state_->received_bytes(index); }
 
@@ -81,8 +95,17 @@ class Transport {
   virtual std::uint32_t ranks() const = 0;
   virtual Caps caps() const = 0;
 
-  /// Starts all ops of a group; never blocks. Sending to oneself is allowed.
+  /// Starts all ops of a group; never blocks. Sending to oneself is allowed. Ops in device memory run in the order of
+  /// the stream of `exec`, after what was enqueued there before; such a group holds no ops in host memory, and may make
+  /// the host wait until its peers have posted their part (see the transport).
   virtual Request post(const Exec& exec, std::span<const Op> ops) = 0;
+
+  /// Enqueues on the stream of `exec` the sum over all ranks of `values`, in place, in device memory; all ranks give as
+  /// many. The order of the additions is the transport's: all ranks get the same bits, another call may give others.
+  /// Only where Caps say device_sums; UsageError elsewhere. Waits as `post` does.
+  virtual Request all_reduce_sum(const Exec&, std::span<float>) {
+    throw UsageError("transport '" + std::string(name()) + "' has no all_reduce_sum");
+  }
 
   /// Moves what can be moved. With nothing to move it sleeps until something completes, `wake` is called, a peer fails,
   /// or `until`; it may return early. Throws PeerError, WireError or SystemError on failure.

@@ -42,8 +42,7 @@ class Compressor {
   void deliver(const Context& context, const Output& mean) const;
 
  private:
-  bool encode_fused(const Context& context, std::span<const EncodeJob> jobs,
-                    std::span<std::uint32_t> body_bytes) const;
+  bool encode_fused(const Context& context, std::span<const EncodeJob> jobs, std::span<std::uint32_t> body_bytes) const;
   void encode_in_steps(const Context& context, const EncodeJob& job, std::uint32_t& body_bytes) const;
 
   std::unique_ptr<Codec> codec_;

@@ -13,7 +13,7 @@ namespace {
 
 struct GatheredChunk {
   const Chunk* chunk;
-  std::vector<Message> frames;    // by rank; the own one is never received
+  std::vector<Message> frames;  // by rank; the own one is never received
   OwnFrame own = {};
   std::vector<Request> sends = {};  // of the own frame
   std::uint32_t next_source = 0;    // frames are added in rank order
@@ -23,8 +23,7 @@ struct GatheredChunk {
 class AllGatherReduceOperation final : public BucketOperation {
  public:
   AllGatherReduceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {
-    for (const Chunk& chunk : plan.chunks())
-      chunks_.push_back({&chunk, std::vector<Message>(group.ranks())});
+    for (const Chunk& chunk : plan.chunks()) chunks_.push_back({&chunk, std::vector<Message>(group.ranks())});
   }
 
   void start(std::span<const Piece> pieces) override;
@@ -82,7 +81,7 @@ bool AllGatherReduceOperation::is_consumed() {
 }
 
 bool AllGatherReduceOperation::is_complete() {
-  if (delivered_ != chunks_.size() || sent_ != chunks_.size() || !drop_finished_sends()) return false;
+  if (!consumed_ || delivered_ != chunks_.size() || sent_ != chunks_.size() || !drop_finished_sends()) return false;
   if (!all_done_) all_done_ = group_.mark();
   return group_.reached(*all_done_);
 }

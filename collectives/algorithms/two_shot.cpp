@@ -19,7 +19,7 @@ constexpr std::size_t kWindow = 16;
 // A chunk that this rank owns, on its way from worker frames to the mean.
 struct OwnedChunk {
   const Chunk* chunk;
-  std::vector<Message> frames;    // by rank; the own one is never received
+  std::vector<Message> frames;  // by rank; the own one is never received
   OwnFrame own = {};
   std::uint32_t next_source = 0;  // frames are added in rank order
   bool own_encoded = false;
@@ -88,7 +88,7 @@ class TwoShotOperation final : public BucketOperation {
   std::vector<OwnedChunk> owned_;
   std::size_t own_encoded_ = 0, own_posted_ = 0, own_finished_ = 0;  // chunks finish in order
   std::deque<Outgoing> mean_sends_;
-  std::size_t posted_means_ = 0;  // of those
+  std::size_t posted_means_ = 0;   // of those
   std::deque<OtherOwner> others_;  // beginning with the next rank
   std::size_t turn_ = 0;           // whose chunk is encoded next
 };
@@ -156,7 +156,7 @@ bool TwoShotOperation::is_consumed() {
 }
 
 bool TwoShotOperation::is_complete() {
-  if (!all_delivered()) return false;
+  if (!consumed_ || !all_delivered()) return false;
   if (!all_done_) all_done_ = group_.mark();
   return group_.reached(*all_done_);
 }

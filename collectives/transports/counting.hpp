@@ -1,4 +1,5 @@
-// counting:inner=(...): counts what this rank sends, by peer. Tests hold the formulas of COSTS.md against it.
+// counting:inner=(...): counts what this rank sends, by peer, but for what all_reduce_sum moves, which nobody is told.
+// Tests hold the formulas of COSTS.md against it.
 #pragma once
 
 #include <atomic>

@@ -18,7 +18,8 @@ enum class Draw : std::uint64_t { delay, truncate, cut, corrupt, bit, drop };
 
 class Faulty final : public TransportWrapper {
  public:
-  Faulty(TransportPtr inner, const FaultyParams& params) : TransportWrapper(std::move(inner)), params_(params) {}
+  Faulty(TransportPtr inner, const FaultyParams& params)
+      : TransportWrapper(std::move(inner), host_caps), params_(params) {}
   ~Faulty() override { inner_.reset(); }  // before the copies it may be sending
 
   std::string_view name() const override { return "faulty"; }

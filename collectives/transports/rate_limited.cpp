@@ -13,7 +13,7 @@ namespace {
 class RateLimited final : public TransportWrapper {
  public:
   RateLimited(TransportPtr inner, const RateParams& params)
-      : TransportWrapper(std::move(inner)),
+      : TransportWrapper(std::move(inner), host_caps),
         out_(params.gbit * 1e9 / 8, static_cast<double>(params.burst)),
         in_(params.gbit * 1e9 / 8, static_cast<double>(params.burst)) {}
 

@@ -4,6 +4,7 @@
 #include "collectives/transports/counting.hpp"
 #include "collectives/transports/faulty.hpp"
 #include "collectives/transports/loopback.hpp"
+#include "collectives/transports/nccl/nccl.hpp"
 #include "collectives/transports/rate_limited.hpp"
 #include "collectives/transports/tcp.hpp"
 #include "collectives/transports/ucx/ucx.hpp"
@@ -19,6 +20,7 @@ std::span<const TransportRow> transport_table() {
       {"rate_limited", "inner=(...) behind a link of gbit=...", [] { return std::string(); }, connect_rate_limited},
       {"tcp", "one socket between every two ranks", [] { return std::string(); }, connect_tcp},
       {"ucx", "shared memory inside a host, TCP or RDMA between hosts", ucx_unavailable, connect_ucx},
+      {"nccl", "device memory over NCCL, host memory over control=(tcp)", nccl_unavailable, connect_nccl},
   };
   return table;
 }
@@ -32,8 +34,6 @@ TransportPtr connect_over(Bootstrap& bootstrap, const ConnectOptions& options) {
       known += (known.empty() ? "" : ", ") + std::string(row.name);
       continue;
     }
-    const std::string missing = row.unavailable();
-    TW_CHECK(missing.empty(), UsageError, "transport '", row.name, "' cannot be used here: ", missing);
     return row.connect(bootstrap, terms.front(), options);
   }
   TW_FAIL(UsageError, "unknown transport '", terms.front().name, "'; known: ", known);

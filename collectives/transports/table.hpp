@@ -15,7 +15,8 @@ namespace tw {
 struct TransportRow {
   std::string_view name;
   std::string_view summary;
-  /// Empty where it can be used in this build and on this machine; otherwise what is missing and how to get it.
+  /// Empty where it can be used in this build and on this machine; otherwise what is missing and how to get it, which
+  /// `connect` says too: a term may know of what is not found by itself.
   std::string (*unavailable)();
   /// Connects all ranks of `bootstrap`. `term` holds the row's own arguments. Collective.
   TransportPtr (*connect)(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options);

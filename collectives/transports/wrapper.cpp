@@ -6,6 +6,11 @@
 
 namespace tw {
 
+Caps host_caps(Caps caps) {
+  caps.stream_ordered = caps.device_memory = caps.device_tags = caps.device_sizes = caps.device_sums = false;
+  return caps;
+}
+
 bool DeferredGroup::done() const {
   return std::all_of(ops.begin(), ops.end(), [](const auto& op) { return op->done(); });
 }

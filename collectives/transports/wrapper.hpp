@@ -12,16 +12,26 @@
 
 namespace tw {
 
+/// What is left of `caps` where ops are held back, copied or posted one by one: nothing of device memory.
+Caps host_caps(Caps caps);
+
 /// Forwards everything; a wrapper overrides what it changes.
 class TransportWrapper : public Transport {
  public:
-  explicit TransportWrapper(TransportPtr inner)
-      : inner_(std::move(inner)), rank_(inner_->rank()), ranks_(inner_->ranks()), caps_(inner_->caps()) {}
+  /// `narrow` says what is left of the inner transport's caps; null: all.
+  explicit TransportWrapper(TransportPtr inner, Caps (*narrow)(Caps) = nullptr)
+      : inner_(std::move(inner)),
+        rank_(inner_->rank()),
+        ranks_(inner_->ranks()),
+        caps_(narrow == nullptr ? inner_->caps() : narrow(inner_->caps())) {}
 
   std::uint32_t rank() const final { return rank_; }
   std::uint32_t ranks() const final { return ranks_; }
   Caps caps() const final { return caps_; }
   Request post(const Exec& exec, std::span<const Op> ops) override { return inner_->post(exec, ops); }
+  Request all_reduce_sum(const Exec& exec, std::span<float> values) override {
+    return caps_.device_sums ? inner_->all_reduce_sum(exec, values) : Transport::all_reduce_sum(exec, values);
+  }
   void progress(Deadline until) override { inner_->progress(until); }
   void wake() override { inner_->wake(); }
   std::optional<std::uint32_t> silent_peer() const override { return inner_->silent_peer(); }

@@ -21,7 +21,8 @@ void Cast::encode_run(const Context& context, const EncodeJob& job) const {
 
 void Cast::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
   const auto values = job.input.values;
-  narrow_feedback(context.exec, values, feedback, dtype_, BodyWriter(context.exec, job.body).array<std::uint16_t>(values.size()));
+  narrow_feedback(context.exec, values, feedback, dtype_,
+                  BodyWriter(context.exec, job.body).array<std::uint16_t>(values.size()));
 }
 
 void Cast::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

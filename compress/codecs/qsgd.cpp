@@ -43,7 +43,8 @@ void Qsgd::encode_run(const Context& context, const EncodeJob& job) const {
 }
 
 void Qsgd::encode_run_with_residual(const Context& context, const EncodeJob& job, Feedback feedback) const {
-  encode_dithered_feedback(context.exec, job.input.values, feedback, norm_, noise_of(context, job.input), body_of(context.exec, job));
+  encode_dithered_feedback(context.exec, job.input.values, feedback, norm_, noise_of(context, job.input),
+                           body_of(context.exec, job));
 }
 
 void Qsgd::decode_run(const Context& context, const DecodeJob& job, Blend how) const {

@@ -56,4 +56,11 @@ class CudaError : public Error {
   explicit CudaError(const std::string& message) : Error(message) {}
 };
 
+/// A call of NCCL failed, or NCCL reported a failure of what it does on its own: the message holds the call and NCCL's
+/// words. Its communicator is of no use any more.
+class NcclError : public Error {
+ public:
+  explicit NcclError(const std::string& message) : Error(message) {}
+};
+
 }  // namespace tw

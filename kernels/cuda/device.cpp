@@ -66,6 +66,15 @@ std::string summary() {
   }
 }
 
+std::string unavailable() {
+  int driver = 0, count = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) return "no CUDA driver here";
+  const cudaError_t result = cudaGetDeviceCount(&count);
+  if (result == cudaSuccess) return count > 0 ? "" : "no CUDA device here";
+  cudaGetLastError();
+  return detail::concat("no CUDA device here: ", cudaGetErrorString(result));
+}
+
 CurrentDevice::CurrentDevice(std::uint32_t device) {
   int current = 0;
   TW_CUDA(cudaGetDevice(&current));

@@ -10,6 +10,9 @@ namespace tw::cuda {
 /// driver 13.0", or why nothing is. Throws nothing.
 std::string summary();
 
+/// Empty where kernels can run: this build has CUDA, this machine a driver and a device. Otherwise what is missing.
+std::string unavailable();
+
 /// Makes a device the thread's current one, and what was current before it again at the end of its scope: trainers have
 /// their own idea of the current device. What was current is a context, or none at all: it is put back through the
 /// driver, since cudaSetDevice would create a context on a device that nobody has used yet (from CUDA 12 on).

@@ -75,8 +75,7 @@ __global__ void __launch_bounds__(kThreads) run_table(const __grid_constant__ Ke
   for (unsigned step = table.kLongestStep; step != 0; step /= 2)
     if (table.begins[at + step] <= blockIdx.x) at += step;
   const unsigned begin = table.begins[at], end = table.begins[at + 1];
-  const Kernel own = table.kernels[at];  // in registers: what it writes to cannot be itself
-  own(Grid{blockIdx.x - begin, end - begin});
+  table.kernels[at](Grid{blockIdx.x - begin, end - begin});
 }
 
 template <class Parameters>

@@ -11,15 +11,15 @@
 
 namespace tw {
 namespace {
-[[noreturn]] void fail() {
-  TW_FAIL(CudaError, "this build has no CUDA: configure with -DTW_CUDA=ON, which needs the CUDA toolkit");
-}
+constexpr const char* kMissing = "this build has no CUDA: configure with -DTW_CUDA=ON, which needs the CUDA toolkit";
+[[noreturn]] void fail() { throw CudaError(kMissing); }
 }  // namespace
 
 void throw_no_cuda_kernel() { fail(); }
 
 namespace cuda {
 std::string summary() { return "not built in (configure with -DTW_CUDA=ON)"; }
+std::string unavailable() { return kMissing; }
 
 CurrentDevice::CurrentDevice(std::uint32_t) { fail(); }
 CurrentDevice::~CurrentDevice() = default;

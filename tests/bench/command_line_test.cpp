@@ -122,6 +122,7 @@ TEST(CommandLine, InfoSpeaksForPeopleAndAsJson) {
   const auto info = nlohmann::json::parse(run({"info", "--json"}, command_table()).out);
   EXPECT_EQ(info["schema_version"], 1);
   EXPECT_FALSE(info["ucx"].get<std::string>().empty());
+  EXPECT_EQ(info["nccl"].get<std::string>().substr(0, 4), "NCCL");
   EXPECT_FALSE(info["cuda"].get<std::string>().empty());
   for (const char* key : {"date", "revision", "version", "compiler", "cpu", "cores", "threads", "link"})
     EXPECT_TRUE(info["context"].contains(key)) << key;

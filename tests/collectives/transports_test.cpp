@@ -1,4 +1,5 @@
 // The transports that need nothing but this process, under the contract.
+#include "collectives/transports/table.hpp"
 #include "tests/collectives/transport_contract.hpp"
 
 namespace tw::test {
@@ -13,5 +14,15 @@ INSTANTIATE_TEST_SUITE_P(Wrapped, TransportContract,
                                          "loopback)))"));
 INSTANTIATE_TEST_SUITE_P(Tcp, TransportContract, testing::Values("tcp"));
 INSTANTIATE_TEST_SUITE_P(Tcp, OrderlyAbort, testing::Values("tcp"));
+
+TEST(Transports, WhatCannotBeUsedHereSaysWhy) {
+  for (const TransportRow& row : transport_table()) {
+    const std::string missing = row.unavailable();
+    if (missing.empty()) continue;
+    const std::string name(row.name);
+    EXPECT_EQ(error_of<UsageError>([&] { connect_threads(1, {.transport = name}); }),
+              "transport '" + name + "' cannot be used here: " + missing);
+  }
+}
 
 }  // namespace tw::test

@@ -33,6 +33,7 @@ Coding::Coding(std::string_view spec, const Param& param, Backend backend)
       status_(allocate_block(memory_of(backend == Backend::cuda ? Residence::pinned : Residence::host), 64)),
       state_(exec_) {
   exec_.arena = &arena_;
+  exec_.batch = &batch_;
   exec_.status = reinterpret_cast<std::uint32_t*>(status_.get());
   *exec_.status = 0;
 }
@@ -176,8 +177,8 @@ void for_each_case(std::span<const Family> families, const std::function<void(co
       for (const std::uint64_t count : sizes_under_test())
         for (const Backend backend : kBackends) {
           if (dtype != DType::f32 && count > 4096) continue;
-          SCOPED_TRACE(::testing::Message() << tw::name_of(dtype) << ' ' << name_of(family) << " x " << count
-                                            << ' ' << name_of(backend));
+          SCOPED_TRACE(::testing::Message()
+                       << tw::name_of(dtype) << ' ' << name_of(family) << " x " << count << ' ' << name_of(backend));
           visit({dtype, family, count, backend});
         }
 }

@@ -11,6 +11,7 @@
 
 #include "compress/compressor.hpp"
 #include "kernels/base/arena.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "tests/support/inputs.hpp"
 #include "tests/support/placed.hpp"
 
@@ -82,6 +83,7 @@ class Coding {
   Param param_;
   Exec exec_;
   Arena arena_;
+  LaunchBatch batch_;
   Block status_;
   StepInfo step_;
   State state_;

@@ -10,7 +10,9 @@ std::string ucx_unavailable() {
          "transport tcp";
 }
 
-TransportPtr connect_ucx(Bootstrap&, const SpecTerm&, const ConnectOptions&) { TW_FAIL(UsageError, ucx_unavailable()); }
+TransportPtr connect_ucx(Bootstrap&, const SpecTerm&, const ConnectOptions&) {
+  TW_FAIL(UsageError, "transport 'ucx' cannot be used here: ", ucx_unavailable());
+}
 
 std::string ucx_summary() { return "not built in (configure with -DTW_UCX=ON)"; }
 

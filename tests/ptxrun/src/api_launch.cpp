@@ -114,6 +114,10 @@ cudaError_t cudaLaunchCooperativeKernel(const void*, dim3, dim3, void**, std::si
   return call(complain(cudaErrorNotSupported, "cooperative launch: blocks run one after another"));
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t fn, void* data) {
+  if (late() && !is_captured(stream)) {  // without the lock: whom it wakes may be in a call
+    do_later([=] { fn(data); });
+    return cudaSuccess;
+  }
   Call call;
   return call(submit(stream, [=] {
     fn(data);

@@ -39,6 +39,11 @@ cudaError_t copy(void* to, const void* from, std::size_t n, cudaMemcpyKind kind)
   memory().mark_written(reinterpret_cast<std::uint64_t>(to), n);
   return cudaSuccess;
 }
+// Copies of such memory are done when the call returns.
+bool is_pageable(const void* p) {
+  const Call call;
+  return memory().find(reinterpret_cast<std::uint64_t>(p)) == nullptr;
+}
 cudaError_t fill(void* to, int value, std::size_t n) {
   if (!n) return cudaSuccess;
   if (!memory().find(reinterpret_cast<std::uint64_t>(to)))
@@ -102,6 +107,7 @@ cudaError_t cudaMalloc(void** p, std::size_t n) {
   return call(allocate(p, n));
 }
 cudaError_t cudaFree(void* p) {
+  drain();
   Call call;
   return call(release(p));
 }
@@ -130,6 +136,7 @@ cudaError_t cudaMallocHost(void** p, std::size_t n) {
   return call(allocate_host(p, n));
 }
 cudaError_t cudaFreeHost(void* p) {
+  drain();
   Call call;
   return call(release_host(p));
 }
@@ -139,6 +146,7 @@ cudaError_t cudaHostRegister(void* p, std::size_t n, unsigned) {
   return call();
 }
 cudaError_t cudaHostUnregister(void* p) {
+  drain();
   Call call;
   return call(memory().release(reinterpret_cast<std::uint64_t>(p)) ? cudaSuccess : cudaErrorHostMemoryNotRegistered);
 }
@@ -155,10 +163,12 @@ cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total) {
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t n, cudaMemcpyKind kind) {
+  drain();
   Call call;
   return call(copy(to, from, n, kind));
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t n, cudaMemcpyKind kind, cudaStream_t s) {
+  if (late() && !is_captured(s) && (is_pageable(to) || is_pageable(from))) return cudaMemcpy(to, from, n, kind);
   Call call;
   return call(submit(s, [=] { return copy(to, from, n, kind); }));
 }
@@ -167,6 +177,7 @@ cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, std::size_
   return call(submit(s, [=] { return copy(to, from, n, cudaMemcpyDeviceToDevice); }));
 }
 cudaError_t cudaMemset(void* to, int v, std::size_t n) {
+  drain();
   Call call;
   return call(fill(to, v, n));
 }
@@ -187,7 +198,9 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, 
 }
 cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
                          std::size_t height, cudaMemcpyKind kind) {
-  return cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
+  const cudaError_t error = cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
+  drain();
+  return error;
 }
 cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, std::size_t n, std::size_t offset,
                                     cudaMemcpyKind kind, cudaStream_t s) {
@@ -198,7 +211,9 @@ cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, std::s
 }
 cudaError_t cudaMemcpyToSymbol(const void* symbol, const void* from, std::size_t n, std::size_t offset,
                                cudaMemcpyKind kind) {
-  return cudaMemcpyToSymbolAsync(symbol, from, n, offset, kind, nullptr);
+  const cudaError_t error = cudaMemcpyToSymbolAsync(symbol, from, n, offset, kind, nullptr);
+  drain();
+  return error;
 }
 cudaError_t cudaMemcpyFromSymbolAsync(void* to, const void* symbol, std::size_t n, std::size_t offset,
                                       cudaMemcpyKind kind, cudaStream_t s) {
@@ -208,7 +223,9 @@ cudaError_t cudaMemcpyFromSymbolAsync(void* to, const void* symbol, std::size_t 
   return call(submit(s, [=] { return copy(to, reinterpret_cast<void*>(from), n, kind); }));
 }
 cudaError_t cudaMemcpyFromSymbol(void* to, const void* symbol, std::size_t n, std::size_t offset, cudaMemcpyKind kind) {
-  return cudaMemcpyFromSymbolAsync(to, symbol, n, offset, kind, nullptr);
+  const cudaError_t error = cudaMemcpyFromSymbolAsync(to, symbol, n, offset, kind, nullptr);
+  drain();
+  return error;
 }
 cudaError_t cudaGetSymbolAddress(void** p, const void* symbol) {
   Call call;
@@ -246,6 +263,7 @@ cudaError_t cudaMallocPitch(void** p, std::size_t* pitch, std::size_t width, std
   return call(allocate(p, *pitch * height));
 }
 cudaError_t cudaMemcpyPeer(void* to, int, const void* from, int, std::size_t n) {
+  drain();
   Call call;
   return call(copy(to, from, n, cudaMemcpyDeviceToDevice));
 }

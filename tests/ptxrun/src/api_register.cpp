@@ -83,7 +83,10 @@ Program* program_of(Kernel& k) {
   return k.program.get();
 }
 
-__attribute__((destructor)) void at_exit() { write_report(); }
+__attribute__((destructor)) void at_exit() {
+  drain();
+  write_report();
+}
 
 }  // namespace ptxrun
 

@@ -1,4 +1,5 @@
-// Streams and events: work is done when it is submitted. Capture keeps it instead, and a graph does it again.
+// Streams and events: work is done when it is submitted, or in that order by another thread. Capture keeps it instead,
+// and a graph does it again.
 #include <chrono>
 #include "tests/ptxrun/src/runtime.hpp"
 
@@ -9,8 +10,9 @@ struct CUstream_st {
   unsigned flags = 0;
 };
 struct CUevent_st {
-  std::chrono::steady_clock::time_point at;
+  std::shared_ptr<std::chrono::steady_clock::time_point> at = std::make_shared<std::chrono::steady_clock::time_point>();
   bool recorded = false;
+  std::uint64_t behind = 0;  // what was handed over when it was recorded, where that is done later
   std::shared_ptr<ptxrun::Graph> capture;
 };
 struct CUgraph_st {
@@ -31,8 +33,16 @@ cudaError_t submit(cudaStream_t s, std::function<cudaError_t()> work) {
     g->nodes.push_back(std::move(work));
     return cudaSuccess;
   }
-  return work();
+  if (!late()) return work();
+  do_later([work = std::move(work)] {
+    Call call;
+    const cudaError_t error = work();
+    if (error != cudaSuccess && runtime().sticky == cudaSuccess) runtime().sticky = error;
+  });
+  return cudaSuccess;
 }
+
+bool is_captured(cudaStream_t s) { return captured(s) != nullptr; }
 }  // namespace ptxrun
 
 using namespace ptxrun;
@@ -66,11 +76,13 @@ cudaError_t cudaStreamGetDevice(cudaStream_t, int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
+  if (!is_captured(s)) drain();
   Call call;
   return call(captured(s) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
 }
 cudaError_t cudaStreamQuery(cudaStream_t s) {
   Call call;
+  if (late() && !is_captured(s) && !is_done(handed_over())) return call(cudaErrorNotReady);
   return call(captured(s) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
@@ -99,24 +111,28 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t e, cudaStream_t s, unsigned) {
   Call call;
   e->capture = real(s) ? s->capture : nullptr;
   e->recorded = true;
-  return call(submit(s, [e] {
-    e->at = std::chrono::steady_clock::now();
+  const cudaError_t error = submit(s, [at = e->at] {
+    *at = std::chrono::steady_clock::now();
     return cudaSuccess;
-  }));
+  });
+  if (late()) e->behind = handed_over();
+  return call(error);
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return cudaEventRecordWithFlags(e, s, 0); }
 cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  drain();
   Call call;
   return call();
 }
-cudaError_t cudaEventQuery(cudaEvent_t) {
+cudaError_t cudaEventQuery(cudaEvent_t e) {
   Call call;
+  if (late() && !is_done(e->behind)) return runtime().last = cudaErrorNotReady;
   return call();
 }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t a, cudaEvent_t b) {
   Call call;
   if (!a->recorded || !b->recorded) return call(cudaErrorInvalidResourceHandle);
-  *ms = std::chrono::duration<float, std::milli>(b->at - a->at).count();
+  *ms = std::chrono::duration<float, std::milli>(*b->at - *a->at).count();
   return call();
 }
 

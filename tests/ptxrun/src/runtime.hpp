@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include "tests/ptxrun/src/exec.hpp"
+#include "tests/ptxrun/src/late.hpp"
 
 namespace ptxrun {
 
@@ -49,8 +50,9 @@ class Call {
   std::lock_guard<std::recursive_mutex> lock_;
 };
 
-// Does the work at once, or keeps it when the stream is being captured.
+// Does the work at once, or later; keeps it when the stream is being captured. Later failures stay, as on a GPU.
 cudaError_t submit(cudaStream_t stream, std::function<cudaError_t()> work);
+bool is_captured(cudaStream_t stream);
 cudaError_t complain(cudaError_t e, const std::string& what);  // prints "ptxrun: what"
 
 std::string find_ptx(const void* fatbin, std::string* why);  // empty: why tells

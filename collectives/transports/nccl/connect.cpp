@@ -1,0 +1,137 @@
+// Connecting over NCCL: ranks exchange cards, connect their control transport, then make the communicator.
+#include <algorithm>
+#include <cstring>
+
+#include "collectives/transports/nccl/library.hpp"
+#include "collectives/transports/nccl/nccl.hpp"
+#include "collectives/transports/nccl/transport.hpp"
+#include "compress/params_visitors.hpp"
+#include "kernels/base/check.hpp"
+#include "kernels/cuda/device.hpp"
+#include "kernels/cuda/error.hpp"
+
+namespace tw {
+namespace {
+
+using nccl::Library;
+using nccl::NcclTransport;
+
+constexpr std::uint64_t kMagic = 0x0031'6c63'636e'7774;  // "twnccl1"
+
+struct NcclParams {
+  std::optional<std::uint64_t> device;
+
+  static void declare(void* params, ParamVisitor& visitor) {
+    visitor.optional_integer("device", static_cast<NcclParams*>(params)->device, {0, 1023},
+                             "CUDA's number of it; the thread's current one where left out");
+  }
+};
+
+struct Settings {
+  std::string control = "tcp";
+  std::string library;  // empty: the default one
+  NcclParams params;
+};
+
+struct Card {
+  std::uint64_t magic = kMagic;
+  std::int64_t version = 0;
+  ncclUniqueId id{};  // of rank 0
+};
+
+// Removes an argument that names something and has no range.
+void take(SpecTerm& term, std::string_view key, std::string& value) {
+  const auto found = std::find_if(term.arguments.begin(), term.arguments.end(),
+                                  [&](const auto& argument) { return argument.key == key; });
+  if (found == term.arguments.end()) return;
+  value = found->value;
+  term.arguments.erase(found);
+}
+
+Settings read_settings(SpecTerm term) {
+  Settings settings;
+  take(term, "control", settings.control);
+  take(term, "library", settings.library);
+  for (const auto& argument : term.arguments)
+    TW_CHECK(argument.key == "device", UsageError, "'nccl' has no key '", argument.key,
+             "'; known: control=(tcp), device (0 to 1023), library=PATH");
+  read_params(term, &settings.params, NcclParams::declare);
+  return settings;
+}
+
+void check_usable(const Library& library) {
+  constexpr const char* kRefused = "transport 'nccl' cannot be used here: ";
+  TW_CHECK(library.missing.empty(), UsageError, kRefused, library.missing);
+  const std::string missing = cuda::unavailable();
+  TW_CHECK(missing.empty(), UsageError, kRefused, missing);
+}
+
+std::uint32_t device_of(const NcclParams& params) {
+  if (params.device) return static_cast<std::uint32_t>(*params.device);
+  int device = 0;
+  TW_CUDA(cudaGetDevice(&device));
+  return static_cast<std::uint32_t>(device);
+}
+
+ncclUniqueId exchange_cards(Bootstrap& bootstrap, const Library& library, Deadline deadline) {
+  Card own;
+  own.version = library.version;
+  if (bootstrap.rank() == 0) TW_NCCL(*library.api, get_unique_id(&own.id));
+  const auto blobs = bootstrap.all_gather(std::as_bytes(std::span(&own, 1)), "exchange of NCCL cards", deadline);
+  Card first;
+  for (std::uint32_t rank = 0; rank < blobs.size(); ++rank) {
+    Card card;
+    if (blobs[rank].size() == sizeof card) std::memcpy(&card, blobs[rank].data(), sizeof card);
+    TW_CHECK(blobs[rank].size() == sizeof card && card.magic == kMagic, UsageError, "rank ", rank,
+             " connects over another transport than nccl, another version of it, or in another byte order");
+    TW_CHECK(card.version == own.version, UsageError, "rank ", rank, " has NCCL ",
+             nccl::version_text(static_cast<int>(card.version)), " and rank ", bootstrap.rank(), " NCCL ",
+             nccl::version_text(library.version), "; they must be the same");
+    if (rank == 0) first = card;
+  }
+  return first.id;
+}
+
+// Ranks that are not to come must not be waited for: the others hear why this one gives up.
+void join(NcclTransport& transport, const ncclUniqueId& id, Deadline deadline) {
+  try {
+    transport.join(id, deadline);
+  } catch (const PeerError& error) {
+    transport.abort(error.rank(), error.what());
+    throw;
+  } catch (const std::exception& error) {
+    transport.abort(transport.rank(), error.what());
+    throw;
+  }
+}
+
+}  // namespace
+
+std::string nccl_unavailable() {
+  const std::string& missing = nccl::default_library().missing;
+  return missing.empty() ? cuda::unavailable() : missing;
+}
+
+TransportPtr connect_nccl(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options) {
+  const Settings settings = read_settings(term);
+  const Library library = settings.library.empty() ? nccl::default_library() : nccl::load_library(settings.library);
+  check_usable(library);
+  const nccl::Place place{device_of(settings.params), options.deadline_seconds};
+  const Deadline deadline = Deadline::in(options.deadline_seconds);
+  const ncclUniqueId id = exchange_cards(bootstrap, library, deadline);
+  ConnectOptions control = options;
+  control.transport = settings.control;
+  auto transport = std::make_unique<NcclTransport>(connect_over(bootstrap, control), *library.api, place);
+  join(*transport, id, deadline);
+  return TransportPtr(transport.release());
+}
+
+std::string nccl_summary() {
+  const Library& library = nccl::default_library();
+  if (!library.missing.empty()) return "NCCL: " + library.missing;
+  const std::string device = cuda::unavailable();
+  return "NCCL " + nccl::version_text(library.version) + " (" + library.path + ")" +
+         (device.empty() ? "" : ": " + device);
+}
+
+}  // namespace tw

@@ -1,0 +1,84 @@
+// Groups in device memory that are under way, each with the event behind it. All of it is pooled: in the steady state
+// nothing is allocated or created. One thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "collectives/transport.hpp"
+#include "collectives/transports/nccl/alarm.hpp"
+#include "kernels/cuda/timeline.hpp"
+
+namespace tw::nccl {
+
+/// One group, for its Request. Outlives the transport if its request does; what was not done then never is.
+class Flight final : public Request::State {
+ public:
+  explicit Flight(std::uint32_t device) : event_(device) {}
+
+  /// Throws what the communicator or CUDA say has gone wrong.
+  bool done() const override;
+  std::size_t received_bytes(std::size_t op) const override { return bytes[op]; }
+  void join(const Exec& exec) const override;
+
+  std::vector<std::size_t> bytes;    ///< by op: the size of a receive, 0 of a send
+  std::vector<std::uint32_t> peers;  ///< whom it depends on
+
+ private:
+  friend class Flights;
+  enum class Stage : std::uint8_t { idle, flying, landed, lost };
+  mutable Stage stage_ = Stage::idle;
+  void* stream_ = nullptr;
+  cuda::Event event_;
+  const std::function<void()>* check_ = nullptr;  // of its Flights, while flying
+};
+
+class Flights {
+ public:
+  /// `check` throws if what is done may be wrong; it is called before a group counts as done.
+  Flights(Transport& sleeper, std::uint32_t device, std::function<void()> check)
+      : sleeper_(sleeper), device_(device), check_(std::move(check)) {}
+  ~Flights() { lose(); }
+  Flights(const Flights&) = delete;
+  Flights& operator=(const Flights&) = delete;
+
+  /// An idle flight without ops and peers.
+  std::shared_ptr<Flight> take();
+  /// What was enqueued on the stream of `exec` up to now is this flight's. Throws CudaError.
+  void launch(Flight& flight, const Exec& exec);
+
+  /// This flight has nothing to wait for.
+  void skip(Flight& flight) { flight.stage_ = Flight::Stage::landed; }
+
+  /// True if a flight has landed that was not known to. Throws as Flight::done.
+  bool look();
+  bool any() const { return !flying_.empty(); }
+  /// The peers of all that are flying, each once; valid until the next call.
+  std::span<const std::uint32_t> peers();
+  /// Wakes the sleeper when a flight of any stream lands. Throws CudaError.
+  void arm();
+  /// What is flying will never be done: the communicator is gone.
+  void lose() noexcept;
+  /// Flights, and with them events, that exist.
+  std::size_t pooled() const { return pool_.size(); }
+
+ private:
+  struct Lane {
+    void* stream;
+    std::unique_ptr<Alarm> alarm;
+  };
+  Alarm& alarm_of(void* stream);
+  void forget_landed();
+
+  Transport& sleeper_;
+  const std::uint32_t device_;
+  const std::function<void()> check_;
+  std::vector<std::shared_ptr<Flight>> pool_;
+  std::vector<Flight*> flying_;  // in the order of launching; some may have landed unseen
+  std::vector<Lane> lanes_;      // by stream: what runs in one lands in order
+  std::vector<std::uint32_t> peers_;
+};
+
+}  // namespace tw::nccl

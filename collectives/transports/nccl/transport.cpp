@@ -1,0 +1,183 @@
+#include "collectives/transports/nccl/transport.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "kernels/base/check.hpp"
+
+namespace tw::nccl {
+namespace {
+
+constexpr std::uint32_t kQuickPolls = 32;  // NCCL's thread is mostly through by then
+constexpr std::chrono::microseconds kQuickPause{20};
+constexpr double kPauseSeconds = 0.001;
+constexpr double kLookSeconds = 0.1;  // between looks for errors of NCCL's, which wake nobody
+
+bool on_device(const Op& op) { return op.space == Space::device; }
+
+}  // namespace
+
+NcclTransport::NcclTransport(TransportPtr control, const Api& api, Place place)
+    : control_(std::move(control)),
+      place_(place),
+      comm_(api),
+      watch_(*control_),
+      flights_(*control_, place.device, [this] { comm_.settled(); }) {
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer)
+    if (peer != rank()) others_.push_back(peer);
+}
+
+Caps NcclTransport::caps() const {
+  Caps caps = control_->caps();
+  caps.stream_ordered = caps.device_memory = caps.device_sums = true;
+  return caps;
+}
+
+// A transport that has failed says so again; one that was misused goes on.
+template <class Call>
+auto NcclTransport::guarded(const Call& call) {
+  if (failure_) failure_->raise();
+  try {
+    return call();
+  } catch (const UsageError&) {
+    throw;
+  } catch (...) {
+    fail();
+    failure_->raise();
+  }
+}
+
+Request NcclTransport::post(const Exec& exec, std::span<const Op> ops) {
+  return guarded([&] {
+    const auto device_ops = std::count_if(ops.begin(), ops.end(), on_device);
+    if (device_ops == 0) return control_->post(exec, ops);
+    TW_CHECK(static_cast<std::size_t>(device_ops) == ops.size(), UsageError, "a group of ", device_ops,
+             " messages in device memory and ", ops.size() - static_cast<std::size_t>(device_ops),
+             " in host memory; post them apart");
+    check_group(exec, ops);
+    auto flight = take_flight(ops);
+    enqueue(exec, ops);
+    return launch(exec, std::move(flight));
+  });
+}
+
+Request NcclTransport::all_reduce_sum(const Exec& exec, std::span<float> values) {
+  return guarded([&] {
+    check_place(exec);
+    auto flight = flights_.take();
+    if (!values.empty()) {
+      flight->peers = others_;
+      GroupCall group(comm_.api());
+      TW_NCCL(comm_.api(), all_reduce(values.data(), values.data(), values.size(), ncclFloat32, ncclSum, comm_.get(),
+                                      static_cast<cudaStream_t>(exec.stream)));
+      group.end();
+    }
+    return launch(exec, std::move(flight));
+  });
+}
+
+void NcclTransport::check_place(const Exec& exec) const {
+  TW_CHECK(exec.device == place_.device, UsageError, "work on device ", exec.device,
+           ", but transport 'nccl' was made for ", "device ", place_.device, " (nccl:device=", exec.device,
+           " makes it for the other)");
+}
+
+void NcclTransport::check_group(const Exec& exec, std::span<const Op> ops) const {
+  check_place(exec);
+  for (const Op& op : ops) {
+    TW_CHECK(op.peer < ranks(), UsageError, "a message for rank ", op.peer, "; ranks are 0 to ", ranks() - 1);
+    if (watch_.has_left(op.peer))
+      throw PeerError(op.peer, detail::concat("rank ", op.peer, " closed its transport; rank ", rank(),
+                                              " had a group in device memory for it"));
+  }
+  check_own_messages(ops);
+}
+
+void NcclTransport::check_own_messages(std::span<const Op> ops) const {
+  const auto own = [&](Op::Kind kind, std::size_t from) {
+    while (from < ops.size() && (ops[from].peer != rank() || ops[from].kind != kind)) ++from;
+    return from;
+  };
+  std::size_t send = own(Op::Kind::send, 0), receive = own(Op::Kind::receive, 0);
+  while (send < ops.size() && receive < ops.size() && ops[send].bytes.size() == ops[receive].bytes.size()) {
+    send = own(Op::Kind::send, send + 1);
+    receive = own(Op::Kind::receive, receive + 1);
+  }
+  TW_CHECK(send == ops.size() && receive == ops.size(), UsageError, "rank ", rank(),
+           " has messages for itself in a group in device memory: it must hold as many receives, of the same sizes");
+}
+
+std::shared_ptr<Flight> NcclTransport::take_flight(std::span<const Op> ops) {
+  auto flight = flights_.take();
+  for (const Op& op : ops) {
+    flight->bytes.push_back(op.kind == Op::Kind::receive ? op.bytes.size() : 0);
+    if (!op.bytes.empty()) flight->peers.push_back(op.peer);
+  }
+  return flight;
+}
+
+void NcclTransport::enqueue(const Exec& exec, std::span<const Op> ops) {
+  const Api& api = comm_.api();
+  const auto stream = static_cast<cudaStream_t>(exec.stream);
+  GroupCall group(api);
+  for (const Op& op : ops) {
+    if (op.bytes.empty()) continue;
+    const int peer = static_cast<int>(op.peer);
+    if (op.kind == Op::Kind::send)
+      TW_NCCL(api, send(op.bytes.data(), op.bytes.size(), ncclInt8, peer, comm_.get(), stream));
+    else
+      TW_NCCL(api, recv(op.bytes.data(), op.bytes.size(), ncclInt8, peer, comm_.get(), stream));
+  }
+  group.end();
+}
+
+// Nothing may be enqueued on the stream before NCCL has enqueued the group there, which it does in the background.
+Request NcclTransport::launch(const Exec& exec, std::shared_ptr<Flight> flight) {
+  if (flight->peers.empty()) {
+    flights_.skip(*flight);
+    return Request(std::move(flight));
+  }
+  watch_.meet(flight->peers);
+  const Deadline deadline = Deadline::in(place_.deadline_seconds);
+  for (std::uint32_t polls = 0; !comm_.settled(); ++polls) {
+    if (deadline.passed()) throw_overdue(flight->peers);
+    if (polls >= kQuickPolls) watch_.expect(flight->peers);
+    pause(polls, deadline);
+  }
+  flights_.launch(*flight, exec);
+  return Request(std::move(flight));
+}
+
+void NcclTransport::pause(std::uint32_t polls, Deadline deadline) {
+  if (polls < kQuickPolls) return std::this_thread::sleep_for(kQuickPause);
+  due_ = true;  // a wake() that ends this sleep is meant for another
+  control_->progress(std::min(deadline, Deadline::in(kPauseSeconds)));
+}
+
+void NcclTransport::throw_overdue(std::span<const std::uint32_t> peers) const {
+  std::string list;
+  for (const std::uint32_t peer : peers) list += (list.empty() ? "" : ", ") + std::to_string(peer);
+  const std::uint32_t culprit = silent_peer().value_or(peers.front());
+  throw PeerError(culprit,
+                  detail::concat("rank ", rank(), " waited for rank ", culprit, " for ", place_.deadline_seconds,
+                                 " s: NCCL could not start a group in device memory with ranks ", list,
+                                 "; each must post its part"));
+}
+
+void NcclTransport::progress(Deadline until) {
+  guarded([&] {
+    comm_.settled();
+    due_ |= flights_.look();
+    if (!flights_.any()) {
+      watch_.relax();
+    } else if (!due_ && !until.passed()) {
+      watch_.expect(flights_.peers());
+      flights_.arm();
+      until = std::min(until, Deadline::in(kLookSeconds));
+    }
+    control_->progress(std::exchange(due_, false) ? Deadline::in(0) : until);
+  });
+}
+
+}  // namespace tw::nccl
