@@ -174,7 +174,7 @@ void add_sample(std::vector<TestedOp>& ops, const std::string& suffix, Selected 
   add(ops, "scale_by_strata" + suffix, [=](Stage& s) {
     const auto drawn = s.values().first(selected(s.count()));
     scale_by_strata(s.exec(), s.count(), drawn);
-    return s.take({drawn});
+    s.leaves({drawn});
   });
   for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{7}, (std::uint64_t{1} << 34) - 70})
     add(ops, detail::concat("sample_strata_from", first, suffix), [=](Stage& s) {
