@@ -1,9 +1,10 @@
 """Packs what a machine without package registries needs to be checked: programs, a slice of the data, the scripts, and
 a manifest of all of it.
 
-Programs are linked statically but for CUDA's runtime, which is the other machine's, and libraries of which the building
-machine has no static version: these go beside them. Their device code is not compressed, so that tests/ptxrun can read
-it, and much the same in each: they travel in one archive.
+Programs are linked statically where this machine has static libraries; the others go beside them. CUDA's runtime and
+glibc are the other machine's, and so is libstdc++ if it serves: the one that is packed for machines where it does not, as
+a static one would, asks for a newer glibc than the programs do. Device code is not compressed, so that tests/ptxrun can
+read it, and much the same in each program: they travel in one archive.
 """
 import gzip
 import os
@@ -21,9 +22,10 @@ IMAGES = {"train": 12800, "t10k": 2000}
 DATA = pathlib.Path("/usr/share/datasets/fashion-mnist")
 # Of glibc and CUDA: the other machine's.
 ITS_OWN = re.compile(r"^(linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|cudart|cuda))[-.]")
-STATIC = ["-DCMAKE_BUILD_TYPE=Release", "-DTW_CUDA=ON", "-DTW_UCX=OFF", "-DTW_TORCH=OFF", "-DTW_TEST_ROOT=.",
-          "-DCMAKE_CUDA_RUNTIME_LIBRARY=Shared", "-DCMAKE_EXE_LINKER_FLAGS=-static-libstdc++ -static-libgcc",
-          "-DZLIB_USE_STATIC_LIBS=ON", "-DCMAKE_SKIP_RPATH=ON", "-DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST"]
+COMPILERS = re.compile(r"^lib(stdc\+\+|gcc_s)\.so")
+OPTIONS = ["-DCMAKE_BUILD_TYPE=Release", "-DTW_CUDA=ON", "-DTW_UCX=OFF", "-DTW_TORCH=OFF", "-DTW_TEST_ROOT=.",
+           "-DCMAKE_CUDA_RUNTIME_LIBRARY=Shared", "-DZLIB_USE_STATIC_LIBS=ON", "-DCMAKE_SKIP_RPATH=ON",
+           "-DCMAKE_GTEST_DISCOVER_TESTS_DISCOVERY_MODE=PRE_TEST"]
 
 
 def build(root):
@@ -31,8 +33,8 @@ def build(root):
     folder = root / "build/gpu-bundle"
     launcher = shutil.which("ccache")
     with_cache = ["-DCMAKE_%s_COMPILER_LAUNCHER=%s" % (language, launcher) for language in ("CXX", "CUDA") if launcher]
-    subprocess.run(["cmake", "-S", root, "-B", folder, "-G", "Ninja", *STATIC, *with_cache], check=True,
-                   stdout=subprocess.DEVNULL)
+    configure = ["cmake", "--fresh", "-S", root, "-B", folder, "-G", "Ninja", *OPTIONS, *with_cache]
+    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
     targets = ["tightwire_cli", "tightwire_train"] + [name for name in machine.PROGRAMS if "tightwire" not in name]
     subprocess.run(["cmake", "--build", folder, "--target", *targets], check=True)
     return folder
@@ -72,7 +74,8 @@ def archive_programs(build_folder, target):
             libraries.update(libraries_of(built))
             archive.add(room / program, program)
         for library, path in sorted(libraries.items()):
-            archive.add(os.path.realpath(path), "lib/" + library)
+            folder = "fallback/" if COMPILERS.match(library) else "lib/"
+            archive.add(os.path.realpath(path), folder + library)
 
 
 def libraries_of(program):

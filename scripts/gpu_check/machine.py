@@ -3,6 +3,7 @@ import glob
 import importlib.util
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tarfile
@@ -59,6 +60,7 @@ class Machine:
         self.ptxrun = options.ptxrun and options.ptxrun.resolve()
         self.out = (options.out or pathlib.Path("out/gpu-check")).resolve()
         self.bin = (options.bin or root / "build/cpu-release").resolve()
+        self.fallback = False  # whether programs of a bundle take its libstdc++
         self.data = options.data_dir or (root / "data" if (root / "data").exists() else None)
         if self.ptxrun and not (self.ptxrun / "libcudart.so.13").exists():
             raise manifest.Refused("--ptxrun %s: no libcudart.so.13 there; build the target ptxrun_cudart and name its "
@@ -75,6 +77,7 @@ class Machine:
         with tarfile.open(self.root / manifest.ARCHIVE) as archive:
             archive.extractall(self.out / "programs")
         self.bin = self.out / "programs"
+        self.fallback = bool(re.search(r"GLIBCXX|GCC_|libstdc\+\+|libgcc_s", self.complaint()))
 
     def program(self, name):
         """Its path, or None."""
@@ -83,11 +86,18 @@ class Machine:
                 return path
         return None
 
+    def complaint(self):
+        """What the loader says of a program, or ''."""
+        command = self.on_device([str(self.program("tightwire") or "true"), "--version"])
+        return subprocess.run(command, env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True).stderr
+
     def libraries(self):
         """Where the loader looks first: beside the script, in the bundle, then CUDA's and pip's."""
         homes = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)] + ["/usr/local/cuda"]
-        folders = [self.root / "lib", self.bin / "lib"] + [pathlib.Path(home) / "lib64" for home in homes]
-        return [folder for folder in folders + pip_libraries() if folder.exists()]
+        own = [self.root / "lib", self.bin / "lib"] + ([self.bin / "fallback"] if self.fallback else [])
+        cuda = [pathlib.Path(home) / "lib64" for home in homes]
+        return [folder for folder in own + cuda + pip_libraries() if folder.exists()]
 
     def cudart(self):
         """Of CUDA's runtime, the file that programs will load unless they know better."""
