@@ -112,6 +112,12 @@ class Codec {
   /// Throws WireError unless `body`, which may come from anybody, can be decoded for `extent` without leaving bounds.
   virtual void validate(const Context& context, std::span<const std::byte> body, const Extent& extent) const = 0;
 
+  /// The same for a body that came to the device without passing the host: enqueues what `validate` would look at and
+  /// reports kStatusBadPayload. Decoding such a body stays in bounds. Sizes were checked before.
+  virtual void check(const Context& context, std::span<const std::byte> body, const Extent& extent) const {
+    (void)context, (void)body, (void)extent;
+  }
+
   /// Decodes validated bodies. `context.key` is the sender's. With Combine::assign every element is written.
   virtual void decode(const Context& context, std::span<const DecodeJob> jobs, Combine combine, float scale) const = 0;
 

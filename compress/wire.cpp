@@ -125,6 +125,10 @@ std::size_t seal_frame(const FrameId& id, const FrameLayout& layout, Checksum ch
   return end;
 }
 
+FrameHeader header_of_fixed_size(const FrameId& id, const FrameLayout& layout, Checksum checksum) {
+  return std::bit_cast<FrameHeader>(header_of(id, checksum, layout.max_frame_bytes() - kFrameHeaderBytes));
+}
+
 void open_frame(const FrameId& expected, const FrameLayout& layout, Checksum checksum, std::span<const std::byte> frame,
                 std::span<std::span<const std::byte>> bodies) {
   const std::size_t table = table_bytes(layout);

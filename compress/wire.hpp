@@ -9,14 +9,13 @@
 #include <vector>
 
 #include "compress/codec.hpp"
+#include "kernels/frame.hpp"
 
 namespace tw {
 
 inline constexpr std::uint32_t kFrameMagic = 0x31575754;  // "TWW1"
 inline constexpr std::uint16_t kFrameVersion = 1;
 inline constexpr std::size_t kFrameHeaderBytes = 80;
-
-enum class Checksum : std::uint8_t { none, crc32c };
 
 /// Everything a receiver knows of a frame before it arrives. A frame that differs in any of it is refused.
 struct FrameId {
@@ -57,6 +56,9 @@ class FrameLayout {
   bool fixed_size_;
   std::size_t max_frame_bytes_;
 };
+
+/// The header of a frame of fixed size, but for its checksum: for frames that lie on a device (kernels/frame.hpp).
+FrameHeader header_of_fixed_size(const FrameId& id, const FrameLayout& layout, Checksum checksum);
 
 /// Completes a frame whose bodies were encoded into their rooms: moves bodies of variable size together, writes table,
 /// header and checksum. Returns the bytes to send.

@@ -23,6 +23,7 @@ struct GatherFrom {
 // Indices differ, so that no two threads meet and nothing needs to be atomic.
 struct AddTo {
   float* out;
+  std::uint64_t count;
   float scale;
 
   template <class Access>
@@ -30,18 +31,37 @@ struct AddTo {
     const auto index = at.load(indices);
     const auto value = at.load(values);
     Elements<float, Access::kCount> sum;
-    for (int i = 0; i < at.kCount; ++i) sum[i] = out[index[i]];
-    for (int i = 0; i < at.kCount; ++i) out[index[i]] = sum[i] + scale * value[i];
+    for (int i = 0; i < at.kCount; ++i) sum[i] = index[i] < count ? out[index[i]] : 0.0f;
+    for (int i = 0; i < at.kCount; ++i)
+      if (index[i] < count) out[index[i]] = sum[i] + scale * value[i];
   }
 };
 
 struct ClearIn {
   float* values;
+  std::uint64_t count;
 
   template <class Access>
   __device__ void operator()(Access at, Findings&, const std::uint32_t* indices) const {
     const auto index = at.load(indices);
-    for (int i = 0; i < at.kCount; ++i) values[index[i]] = 0.0f;
+    for (int i = 0; i < at.kCount; ++i)
+      if (index[i] < count) values[index[i]] = 0.0f;
+  }
+};
+
+struct Check {
+  const std::uint32_t* first;
+  std::uint64_t count;
+
+  template <class Access>
+  __device__ void operator()(Access at, Findings& findings, const std::uint32_t* indices) const {
+    const auto index = at.load(indices);
+    for (int i = 0; i < at.kCount; ++i) {
+      const bool follows_own = i % 4 != 0;  // the one before is in this thread's registers
+      const std::uint64_t j = at.index(i);
+      const bool ascends = j == 0 || (follows_own ? index[i - 1] : first[j - 1]) < index[i];
+      if (!ascends || index[i] >= count) findings.add(kStatusBadPayload);
+    }
   }
 };
 
@@ -105,8 +125,10 @@ struct AssignKernel {
       }
       for (unsigned q = threadIdx.x; q < kStretch / 4; q += kThreads) quads[q] = {};
       __syncthreads();
-      for (std::uint64_t j = bounds[0] + threadIdx.x; j < bounds[1]; j += kThreads)
-        stretch[pairs.indices[j] + run.first - begin] = scale * pairs.values[j];
+      for (std::uint64_t j = bounds[0] + threadIdx.x; j < bounds[1]; j += kThreads) {
+        const std::uint64_t place = pairs.indices[j] + run.first - begin;
+        if (place < kStretch) stretch[place] = scale * pairs.values[j];  // as it is, where indices ascend
+      }
       __syncthreads();
       // No barrier behind: of the next stretch, a thread first clears the quads that it has just written.
       for (unsigned q = threadIdx.x; q < kStretch / 4; q += kThreads) run.write(begin + 4 * q, quads[q]);
@@ -133,11 +155,15 @@ void scatter(const Exec& exec, SparseView pairs, Blend how, std::span<float> out
   if (how.combine == Combine::assign)
     assign(exec, {pairs.indices.data(), pairs.values.data(), count}, how.scale, out);
   else
-    elementwise(exec, count, AddTo{out.data(), how.scale}, pairs.indices.data(), pairs.values.data());
+    elementwise(exec, count, AddTo{out.data(), out.size(), how.scale}, pairs.indices.data(), pairs.values.data());
 }
 
 void clear_at(const Exec& exec, std::span<const std::uint32_t> indices, std::span<float> values) {
-  elementwise(exec, indices.size(), ClearIn{values.data()}, indices.data());
+  elementwise(exec, indices.size(), ClearIn{values.data(), values.size()}, indices.data());
+}
+
+void check_indices(const Exec& exec, std::span<const std::uint32_t> indices, std::uint64_t count) {
+  elementwise(exec, indices.size(), Check{indices.data(), count}, indices.data());
 }
 
 }  // namespace tw::cuda

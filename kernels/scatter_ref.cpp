@@ -23,4 +23,12 @@ void clear_at(const Exec&, std::span<const std::uint32_t> indices, std::span<flo
   for (const std::uint32_t i : indices) values[i] = 0.0f;
 }
 
+void check_indices(const Exec& exec, std::span<const std::uint32_t> indices, std::uint64_t count) {
+  std::uint64_t least = 0;
+  for (const std::uint32_t index : indices) {
+    if (index < least || index >= count) return report(exec, kStatusBadPayload);
+    least = std::uint64_t{index} + 1;
+  }
+}
+
 }  // namespace tw::reference

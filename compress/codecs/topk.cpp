@@ -49,6 +49,10 @@ void TopK::validate_run(std::span<const std::byte> body, const Extent& extent) c
   }
 }
 
+void TopK::check(const Context& context, std::span<const std::byte> body, const Extent& extent) const {
+  check_indices(context.exec, view_of(body, extent).indices, extent.count);
+}
+
 void TopK::decode_run(const Context& context, const DecodeJob& job, Blend how) const {
   const auto& [param, first, values] = job.output;
   scatter(context.exec, view_of(job.body, {param, first, values.size()}), how, values);

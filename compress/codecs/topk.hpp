@@ -24,6 +24,7 @@ class TopK final : public FusedRunCodec, public Selection {
   CodecTraits traits(const Param& param) const override;
   std::size_t max_bytes(const Extent& extent) const override;
   const Selection* selection() const override { return this; }
+  void check(const Context& context, std::span<const std::byte> body, const Extent& extent) const override;
   void clear_selected(const Context& context, std::span<const std::byte> body, const Extent& extent,
                       std::span<float> values) const override;
 

@@ -11,8 +11,9 @@ enum class Backend : std::uint8_t { reference = 0, simd = 1, cuda = 2 };
 
 /// Bits that kernels OR into `Exec::status`.
 enum StatusBit : std::uint32_t {
-  kStatusNonFinite = 1u << 0,  ///< a NaN or Inf was met in the input of an encode
-  kStatusBadPayload = 1u << 1  ///< a foreign payload held an index or code out of range; it was clamped
+  kStatusNonFinite = 1u << 0,   ///< a NaN or Inf was met in the input of an encode
+  kStatusBadPayload = 1u << 1,  ///< a foreign payload held an index out of range or order; it was left out
+  kStatusBadFrame = 1u << 2     ///< a foreign frame's header or checksum was not the expected one
 };
 
 class Arena;

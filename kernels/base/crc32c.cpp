@@ -5,42 +5,17 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/math/crc.hpp"
+
 namespace tw {
 namespace {
 
-constexpr std::uint32_t kPolynomial = 0x82f63b78;  // reflected
-
 constexpr std::array<std::uint32_t, 256> make_table() {
   std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1u) ? kPolynomial : 0u);
-    table[byte] = crc;
-  }
+  for (std::uint32_t byte = 0; byte < 256; ++byte) table[byte] = crc_of_byte(byte);
   return table;
 }
 constexpr auto kTable = make_table();
-
-// a * b modulo the polynomial, both reflected (bit 31 is x^0).
-constexpr std::uint32_t multiply(std::uint32_t a, std::uint32_t b) {
-  std::uint32_t product = 0;
-  for (; a != 0; a <<= 1) {
-    if (a & 0x80000000u) product ^= b;
-    b = (b >> 1) ^ ((b & 1u) ? kPolynomial : 0u);
-  }
-  return product;
-}
-
-// x^(8 * bytes) modulo the polynomial, by repeated squaring.
-constexpr std::uint32_t power_of_bytes(std::uint64_t bytes) {
-  std::uint32_t result = 0x80000000u;       // x^0
-  std::uint32_t square = 0x80000000u >> 8;  // x^8
-  for (; bytes != 0; bytes >>= 1) {
-    if (bytes & 1u) result = multiply(result, square);
-    square = multiply(square, square);
-  }
-  return result;
-}
 
 // The register without the initial and final xor.
 std::uint32_t update_by_table(std::uint32_t state, const std::byte* data, std::size_t bytes) {
@@ -51,8 +26,8 @@ std::uint32_t update_by_table(std::uint32_t state, const std::byte* data, std::s
 
 #if defined(__x86_64__)
 constexpr std::size_t kLaneBytes = 4096;  // a multiple of 8; three lanes make one block
-constexpr std::uint32_t kShiftOneLane = power_of_bytes(kLaneBytes);
-constexpr std::uint32_t kShiftTwoLanes = power_of_bytes(2 * kLaneBytes);
+constexpr std::uint32_t kShiftOneLane = crc_power_of_bytes(kLaneBytes);
+constexpr std::uint32_t kShiftTwoLanes = crc_power_of_bytes(2 * kLaneBytes);
 
 std::uint64_t load64(const std::byte* data) {
   std::uint64_t word;
@@ -69,8 +44,8 @@ __attribute__((target("sse4.2"))) std::uint32_t update_by_instruction(std::uint3
       b = __builtin_ia32_crc32di(b, load64(data + kLaneBytes + i));
       c = __builtin_ia32_crc32di(c, load64(data + 2 * kLaneBytes + i));
     }
-    state = multiply(kShiftTwoLanes, static_cast<std::uint32_t>(a)) ^
-            multiply(kShiftOneLane, static_cast<std::uint32_t>(b)) ^ static_cast<std::uint32_t>(c);
+    state = crc_product(kShiftTwoLanes, static_cast<std::uint32_t>(a)) ^
+            crc_product(kShiftOneLane, static_cast<std::uint32_t>(b)) ^ static_cast<std::uint32_t>(c);
     data += 3 * kLaneBytes;
     bytes -= 3 * kLaneBytes;
   }
@@ -100,7 +75,7 @@ std::uint32_t crc32c_reference(std::span<const std::byte> bytes, std::uint32_t c
 }
 
 std::uint32_t crc32c_combine(std::uint32_t crc_a, std::uint32_t crc_b, std::uint64_t bytes_b) {
-  return multiply(power_of_bytes(bytes_b), crc_a) ^ crc_b;
+  return crc_product(crc_power_of_bytes(bytes_b), crc_a) ^ crc_b;
 }
 
 }  // namespace tw

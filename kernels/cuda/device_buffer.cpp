@@ -1,5 +1,7 @@
 #include "kernels/cuda/device_buffer.hpp"
 
+#include <algorithm>
+
 #include "kernels/base/check.hpp"
 #include "kernels/cuda/batch.hpp"
 #include "kernels/cuda/device.hpp"
@@ -10,6 +12,7 @@ namespace tw::cuda {
 void* DeviceMemory::do_allocate(std::size_t bytes, std::size_t) {
   const CurrentDevice current(device_);
   void* address = nullptr;
+  bytes = std::max<std::size_t>(bytes, 1);  // a resource never gives null
   TW_CUDA(cudaMalloc(&address, bytes));
   return address;
 }

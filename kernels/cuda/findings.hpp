@@ -14,6 +14,7 @@ namespace tw::cuda {
 class Findings {
  public:
   __device__ void look(float value) { found_ |= is_finite(value) ? 0u : kStatusNonFinite; }
+  __device__ void add(StatusBit bit) { found_ |= bit; }
 
   /// By all lanes of a warp, at the end. `status` may be null.
   __device__ void report(std::uint32_t* status) const {

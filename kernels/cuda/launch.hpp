@@ -32,8 +32,8 @@ inline constexpr unsigned kWarps = kThreads / 32;
 
 inline constexpr unsigned kBlocksPerMultiprocessor = 16;  ///< at most; twice what can be resident, to even out
 
-inline constexpr std::size_t kTableBytes =
-    8192;  ///< of kernels in a launch: 60 tensors fit, and copying them costs little
+/// Of kernels in a launch: 60 tensors fit, and copying them costs little. More than 4 KB need sm_70 and CUDA 12.1.
+inline constexpr std::size_t kTableBytes = 8192;
 
 /// The blocks that work on one kernel value, in place of gridDim and blockIdx: in a batch they are part of a launch.
 struct Grid {

@@ -3,17 +3,15 @@
 // and nccl.h (option TW_NCCL); no_nccl.cpp stands in elsewhere. libnccl is loaded when it is first asked for.
 //
 // Groups in device memory:
-//   - Messages between two ranks match in the order they were posted, whatever their tags; both ranks must post the
-//   same
-//     groups in the same order, all-reduces among them, and a send's bytes must be as many as its receive's.
+//   - Messages between two ranks match in the order they were posted, whatever their tags. Both ranks must post the
+//     same groups in the same order, all-reduces among them; a send has as many bytes as its receive.
 //   - `post` may wait until the peers have posted their part too, since NCCL enqueues nothing before it has a path to
 //     them: a rank must not make that part depend on a later message of this one. At the latest it throws after the
 //     seconds given to `connect`.
 //   - A message to oneself is for a group that holds both its send and its receive. Empty messages are done at once.
 //   - NCCL cannot cancel: memory of an unfinished group, also of one whose request is gone, stays in use until its
-//   stream
-//     has passed it or the transport is destroyed.
-//   - All groups, and calls of other users of the same device's NCCL, must be issued in the same order on every rank.
+//     stream has passed it or the transport has failed, was aborted or destroyed.
+//   - A process that uses NCCL for other things on this device issues all of it in the same order on every rank.
 #pragma once
 
 #include <string>

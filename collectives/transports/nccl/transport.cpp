@@ -1,6 +1,7 @@
 #include "collectives/transports/nccl/transport.hpp"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -157,8 +158,10 @@ void NcclTransport::pause(std::uint32_t polls, Deadline deadline) {
 
 void NcclTransport::throw_overdue(std::span<const std::uint32_t> peers) const {
   std::string list;
-  for (const std::uint32_t peer : peers) list += (list.empty() ? "" : ", ") + std::to_string(peer);
-  const std::uint32_t culprit = silent_peer().value_or(peers.front());
+  std::set<std::uint32_t> others(peers.begin(), peers.end());
+  others.erase(rank());
+  for (const std::uint32_t peer : others) list += (list.empty() ? "" : ", ") + std::to_string(peer);
+  const std::uint32_t culprit = silent_peer().value_or(others.empty() ? rank() : *others.begin());
   throw PeerError(culprit,
                   detail::concat("rank ", rank(), " waited for rank ", culprit, " for ", place_.deadline_seconds,
                                  " s: NCCL could not start a group in device memory with ranks ", list,

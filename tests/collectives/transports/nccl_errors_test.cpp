@@ -191,8 +191,8 @@ TEST_F(NcclTest, ARankThatPostsNothingIsNamedAtTheDeadline) {
     lock.unlock();
     const std::string message = message_of<PeerError>([&] { exchange(self); });
     EXPECT_EQ(message,
-              "rank 0 waited for rank 1 for 1 s: NCCL could not start a group in device memory with ranks 1, 1; each "
-              "must post its part");
+              "rank 0 waited for rank 1 for 1 s: NCCL could not start a group in device memory with ranks 1; each must "
+              "post its part");
     expect_same_error_again(self.transport(), message);
     lock.lock();
     over = true;

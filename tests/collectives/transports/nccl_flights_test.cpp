@@ -45,6 +45,7 @@ TEST_F(NcclTest, AGroupIsDoneWhenItsEventIs) {
     self.transport().progress(Deadline::in(0));
     EXPECT_FALSE(exchange.request.done());
     held.release();
+    cuda::synchronize(self.exec);
     EXPECT_TRUE(exchange.request.done());
     EXPECT_EQ(self.download(*exchange.room), pattern(100, 1 - self.rank()));
   });
@@ -179,6 +180,7 @@ TEST_F(NcclTest, WhatIsDoneAfterAnErrorDoesNotCount) {
     if (self.rank() == 1) return expect_peer_error(self);
     MockNccl::strike(0, ncclInternalError);
     held.release();
+    cuda::synchronize(self.exec);
     EXPECT_THROW(exchange.request.done(), NcclError);
     const std::string message = message_of<NcclError>([&] { self.transport().progress(Deadline::in(0)); });
     expect_same_error_again(self.transport(), message);
@@ -204,10 +206,11 @@ TEST_F(NcclTest, AWakeIsNotLostInASlowStart) {
     if (self.rank() == 1) MockNccl::wait_for_polls(0, 100);
     self.transport().wake();
     const Exchange exchange(self);
-    self.speaker().finish(exchange.request);
     if (self.rank() == 1) return woken.get_future().wait();
+    exchange.request.done();  // or the landing of the group would be a reason to return
     self.transport().progress(Deadline(Deadline::Clock::time_point::max()));
     woken.set_value();
+    self.speaker().finish(exchange.request);
   });
 }
 
@@ -278,6 +281,7 @@ TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
   const cuda::Stream stream;
   cuda::Event event;
   event.record({.stream = stream.get()});
+  cuda::synchronize({.stream = stream.get()});
   {
     nccl::Alarm alarm(sleeper, 0);
     for (int rung = 1; rung <= 2; ++rung) {

@@ -1,0 +1,141 @@
+// Bytes a byte of body: 1 read, where there is a checksum.
+#include "kernels/base/crc32c.hpp"
+#include "kernels/cuda/findings.hpp"
+#include "kernels/cuda/launch.hpp"
+#include "kernels/frame.hpp"
+#include "kernels/math/crc.hpp"
+
+namespace tw::cuda {
+namespace {
+
+constexpr unsigned kWordsOfHeader = 20, kCrcWord = kWordsOfHeader - 1;
+constexpr unsigned kRowBytes = kThreads * sizeof(uint4);  // what a block reads at once
+constexpr unsigned kRowsOfTile = 64;
+constexpr std::uint64_t kTileWords = std::uint64_t{kRowsOfTile} * kThreads;
+
+// What the register of the body is added to, to give the frame's CRC.
+std::uint32_t crc_but_for_body(const FrameHeader& header, std::uint64_t body_bytes) {
+  const auto covered = std::as_bytes(std::span(header.words).first(kCrcWord));
+  return crc_product(crc_power_of_bytes(body_bytes), ~crc32c(covered)) ^ ~0u;
+}
+
+// Threads: one a word of the header. Shared memory: none. Bytes: 80 written. Deterministic.
+struct HeaderKernel {
+  FrameHeader header;
+  std::uint32_t* frame;
+
+  __device__ void operator()(Grid) const {
+    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = header.words[threadIdx.x];
+  }
+};
+
+// Threads: one a word of the header, of the first warp. Shared memory: none. Bytes: 80 read. Deterministic.
+struct CompareKernel {
+  FrameHeader expected;
+  const std::uint32_t* frame;
+  std::uint32_t* status;
+
+  __device__ void operator()(Grid) const {
+    if (threadIdx.x >= kWordsOfHeader || frame[threadIdx.x] == expected.words[threadIdx.x]) return;
+    if (status != nullptr) atomicOr(status, static_cast<unsigned>(kStatusBadFrame));
+  }
+};
+
+// Tables of what a byte leaves in the register when so many bytes follow it: 0 to 15, to take in 16 bytes at once, and
+// those by which a register of 4 bytes goes on by a row.
+struct CrcTables {
+  static constexpr std::uint32_t kRow = crc_power_of_bytes(kRowBytes - 4);
+  std::uint32_t bytes[16][256], row[4][256];
+
+  // By a block. Ends with a barrier.
+  __device__ void fill() {
+    const unsigned byte = threadIdx.x;
+    std::uint32_t state = bytes[0][byte] = crc_of_byte(byte);
+    std::uint32_t far = crc_product(kRow, state);
+    __syncthreads();
+    const auto next = [&](std::uint32_t s) { return (s >> 8) ^ bytes[0][s & 0xff]; };
+    for (unsigned k = 1; k < 16; ++k) bytes[k][byte] = state = next(state);
+    for (unsigned k = 0; k < 4; ++k, far = next(far)) row[k][byte] = far;
+    __syncthreads();
+  }
+  __device__ std::uint32_t of_word(uint4 word) const {
+    const std::uint32_t parts[] = {word.x, word.y, word.z, word.w};
+    std::uint32_t state = 0;
+#pragma unroll
+    for (unsigned k = 0; k < 16; ++k) state ^= bytes[15 - k][parts[k / 4] >> (8 * (k % 4)) & 0xff];
+    return state;
+  }
+  __device__ std::uint32_t a_row_on(std::uint32_t state) const {
+    return row[3][state & 0xff] ^ row[2][state >> 8 & 0xff] ^ row[1][state >> 16 & 0xff] ^ row[0][state >> 24];
+  }
+};
+
+// The registers of a block's threads, whose words follow one another: joined in thread 0. By a block.
+__device__ std::uint32_t joined(std::uint32_t state) {
+  __shared__ std::uint32_t warps[kWarps];
+#pragma unroll
+  for (unsigned distance = 1; distance < 32; distance *= 2) {
+    const std::uint32_t behind = __shfl_down_sync(kAllLanes, state, distance);
+    state = crc_product(crc_power_of_bytes(distance * sizeof(uint4)), state) ^ behind;
+  }
+  if (lane() == 0) warps[threadIdx.x / 32] = state;
+  __syncthreads();
+  std::uint32_t all = 0;
+  for (unsigned w = 0; w < kWarps && threadIdx.x == 0; ++w)
+    all = crc_product(crc_power_of_bytes(32 * sizeof(uint4)), all) ^ warps[w];
+  __syncthreads();  // before the next tile's
+  return all;
+}
+
+// Adds the body's register to a CRC. Threads: a block takes tiles of 64 rows, counted from the end of the body, in grid
+// strides; a thread every 256th word of 16 bytes. Shared memory: 20 KiB of tables. Bytes: each read once.
+// Deterministic: sums without carry have no order.
+struct CrcKernel {
+  const uint4* body;
+  std::uint64_t words;
+  std::uint32_t* crc;
+
+  __device__ void operator()(Grid grid) const {
+    __shared__ CrcTables tables;
+    tables.fill();
+    for (std::uint64_t tile = grid.block; tile * kTileWords < words; tile += grid.blocks) {
+      const std::uint64_t end = words - tile * kTileWords;
+      std::uint32_t state = 0;
+      for (unsigned row = kRowsOfTile; row-- != 0;) {
+        const std::uint64_t before_end = std::uint64_t{row} * kThreads + (kThreads - threadIdx.x);
+        if (before_end <= end) state = tables.a_row_on(state) ^ tables.of_word(body[end - before_end]);
+      }
+      const std::uint32_t all = joined(state);
+      if (threadIdx.x == 0) atomicXor(crc, crc_product(crc_power_of_bytes(tile * kTileWords * sizeof(uint4)), all));
+    }
+  }
+};
+
+void add_body(const Exec& exec, std::uint32_t* frame, std::uint64_t frame_bytes) {
+  const std::uint64_t words = (frame_bytes - sizeof(FrameHeader)) / sizeof(uint4);
+  launch(exec, CrcKernel{reinterpret_cast<const uint4*>(frame + kWordsOfHeader), words, frame + kCrcWord},
+         (words + kTileWords - 1) / kTileWords);
+}
+
+}  // namespace
+
+void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksum, std::span<std::byte> frame) {
+  auto* words = reinterpret_cast<std::uint32_t*>(frame.data());
+  const bool sums = checksum == Checksum::crc32c;
+  FrameHeader begun = header;
+  begun.words.back() = sums ? crc_but_for_body(header, frame.size() - sizeof header) : 0;
+  launch(exec, HeaderKernel{begun, words}, 1);
+  if (sums) add_body(exec, words, frame.size());
+}
+
+// Without its body's register, the CRC that came must be the header's own part.
+void check_in_place(const Exec& exec, const FrameHeader& expected, Checksum checksum, std::span<std::byte> frame) {
+  auto* words = reinterpret_cast<std::uint32_t*>(frame.data());
+  const bool sums = checksum == Checksum::crc32c;
+  FrameHeader whole = expected;
+  whole.words.back() = sums ? crc_but_for_body(expected, frame.size() - sizeof expected) : 0;
+  if (sums) add_body(exec, words, frame.size());
+  launch(exec, CompareKernel{whole, words, exec.status}, 1);
+}
+
+}  // namespace tw::cuda

@@ -1,0 +1,29 @@
+#include "kernels/frame.hpp"
+
+#include <cstring>
+
+#include "kernels/base/crc32c.hpp"
+
+namespace tw::reference {
+namespace {
+
+FrameHeader sealed(FrameHeader header, Checksum checksum, std::span<const std::byte> frame) {
+  const auto covered = std::as_bytes(std::span(header.words).first(header.words.size() - 1));
+  const auto body = frame.subspan(sizeof header);
+  header.words.back() = checksum == Checksum::none ? 0 : crc32c_reference(body, crc32c_reference(covered));
+  return header;
+}
+
+}  // namespace
+
+void seal_in_place(const Exec&, const FrameHeader& header, Checksum checksum, std::span<std::byte> frame) {
+  const FrameHeader whole = sealed(header, checksum, frame);
+  std::memcpy(frame.data(), &whole, sizeof whole);
+}
+
+void check_in_place(const Exec& exec, const FrameHeader& expected, Checksum checksum, std::span<std::byte> frame) {
+  const FrameHeader whole = sealed(expected, checksum, frame);
+  if (std::memcmp(frame.data(), &whole, sizeof whole) != 0) report(exec, kStatusBadFrame);
+}
+
+}  // namespace tw::reference
