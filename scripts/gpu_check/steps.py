@@ -64,10 +64,11 @@ def codecs(machine):
 
 
 def knows(machine, program, words, option):
-    """Whether the program has an option; '' or why not."""
+    """Whether the program has an option; '' or why not. One that does not start is left to fail as a step."""
     if missing(machine, program):
         return missing(machine, program)
-    if option in machine.asked([machine.program(program), *words, "--help"]):
+    said = machine.asked([machine.program(program), *words, "--help"])
+    if not said or option in said:
         return ""
     return "this build's %s has no %s" % (" ".join([program, *words]), option)
 
@@ -105,8 +106,8 @@ def why_no_nccl(machine):
 def training(machine, name):
     path = result_file(machine, "train_" + name)
     program = machine.program("tightwire-train")
-    # The model of the demo needs libtorch, which bundles leave out.
-    torch = program is not None and b"libtorch_cpu.so" in program.read_bytes()
+    # The model of the demo needs a libtorch with CUDA, which bundles leave out.
+    torch = program is not None and b"libtorch_cuda.so" in program.read_bytes()
     command = [program, "--device", "cuda", "--ranks", 2, "--model", "mlp:hidden=2048,layers=2" if torch else "linear",
                "--codec", TRAINED[name], "--batch", 64, "--steps", 2 if machine.ptxrun else 100, "--seed", 1,
                "--summary", path, "--quiet"]
