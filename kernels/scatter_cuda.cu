@@ -127,7 +127,8 @@ struct AssignKernel {
       __syncthreads();
       for (std::uint64_t j = bounds[0] + threadIdx.x; j < bounds[1]; j += kThreads) {
         const std::uint64_t place = pairs.indices[j] + run.first - begin;
-        if (place < kStretch) stretch[place] = scale * pairs.values[j];  // as it is, where indices ascend
+        // Always, and each place once, where indices ascend; foreign ones may do neither.
+        if (place < kStretch) atomicExch(&stretch[place], scale * pairs.values[j]);
       }
       __syncthreads();
       // No barrier behind: of the next stretch, a thread first clears the quads that it has just written.

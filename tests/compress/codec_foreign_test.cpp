@@ -182,6 +182,30 @@ TEST(CodecForeign, BodiesWithARepairedChecksumThrowOrStayInBounds) {
   });
 }
 
+// What the host refuses, a device reports; it decodes all the same, inside the run.
+TEST(CodecForeign, BodiesOnADeviceAreReportedWhereTheHostRefusesThem) {
+  for_each_spec([](Coding coding) {
+    if (coding.exec().backend != Backend::cuda) return;
+    const Extent extent{&coding.param(), 0, kCount};
+    auto body = coding.encode(make_input(Family::gaussian, kCount));
+    for (std::uint32_t seed = 0; seed < 20; ++seed) {
+      const PhiloxWords words{{seed, 0xdef}, {0, 0}};
+      auto foreign = body;
+      for (std::size_t i = 0; i < foreign.size() && seed % 2 == 0; ++i)
+        foreign[i] = static_cast<std::byte>(words.word(i));
+      for (std::uint32_t i = 0; i < 3 && seed % 2 != 0; ++i)
+        foreign[words.word(i) % foreign.size()] ^= static_cast<std::byte>(words.word(9 + i));
+      bool refused = false;
+      try {
+        coding.codec().validate(coding.context(), foreign, extent);
+      } catch (const WireError&) {
+        refused = true;
+      }
+      EXPECT_EQ((coding.decode_unseen(foreign, kCount) & kStatusBadPayload) != 0, refused) << "seed " << seed;
+    }
+  });
+}
+
 // Ranks on different machines stay bit-equal even over bytes that no encoder of ours writes.
 TEST(CodecForeign, BodiesDecodeAlikeOnEveryBackend) {
   for (const std::string& spec : specs_under_test()) {

@@ -77,20 +77,36 @@ std::vector<std::vector<std::byte>> Coding::encode_together(std::span<const Inpu
   return bodies;
 }
 
-void Coding::decode_into(std::span<const std::byte> body, std::span<float> out, Combine combine, float scale,
-                         std::uint64_t first, const EncodeKey& key) {
+std::vector<float> Coding::decode_valid(std::span<const std::byte> body, std::span<const float> onto, const Blend& how,
+                                        std::uint64_t first, const EncodeKey& key) {
   Guarded<std::byte> aligned(body.size());
   std::copy(body.begin(), body.end(), aligned.span().begin());
-  codec().validate(context(key), aligned.span(), {&param_, first, out.size()});
   Placed<std::byte> placed(exec_, std::move(aligned));
-  Guarded<float> guarded(out.size(), 0.0f, 1);  // tensors are aligned to their elements only
-  std::copy(out.begin(), out.end(), guarded.span().begin());
+  Guarded<float> guarded(onto.size(), 0.0f, 1);  // tensors are aligned to their elements only
+  std::copy(onto.begin(), onto.end(), guarded.span().begin());
   Placed<float> run(exec_, std::move(guarded));
   const DecodeJob job{placed.span(), {&param_, first, run.span()}};
-  codec().decode(context(key), {&job, 1}, combine, scale);
+  codec().check(context(key), placed.span(), {&param_, first, onto.size()});
+  codec().decode(context(key), {&job, 1}, how.combine, how.scale);
   const Guarded<float>& decoded = run.fetch();
   EXPECT_TRUE(decoded.intact()) << "decode wrote outside its run";
-  std::copy(decoded.span().begin(), decoded.span().end(), out.begin());
+  return {decoded.span().begin(), decoded.span().end()};
+}
+
+void Coding::decode_into(std::span<const std::byte> body, std::span<float> out, Combine combine, float scale,
+                         std::uint64_t first, const EncodeKey& key) {
+  const std::vector<std::byte> aligned(body.begin(), body.end());
+  codec().validate(context(key), aligned, {&param_, first, out.size()});
+  const auto decoded = decode_valid(body, out, {combine, scale}, first, key);
+  std::copy(decoded.begin(), decoded.end(), out.begin());
+}
+
+std::uint32_t Coding::decode_unseen(std::span<const std::byte> body, std::uint64_t count) {
+  const std::vector<float> zeros(count);
+  decode_valid(body, zeros, {Combine::add, 1.0f}, 0, kKey);
+  decode_valid(body, zeros, {Combine::assign, 1.0f}, 0, kKey);
+  if (codec().selection() != nullptr) cleared(body, zeros);
+  return take_status();
 }
 
 std::vector<float> Coding::decode(std::span<const std::byte> body, std::uint64_t count, std::uint64_t first,

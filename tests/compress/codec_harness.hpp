@@ -53,6 +53,8 @@ class Coding {
   /// Into `out` as it is.
   void decode_into(std::span<const std::byte> body, std::span<float> out, Combine combine, float scale,
                    std::uint64_t first = 0, const EncodeKey& key = kKey);
+  /// Without validation, as a device does; and what `Codec::check` reports of the body, which comes first.
+  std::uint32_t decode_unseen(std::span<const std::byte> body, std::uint64_t count);
   std::vector<float> decoded(std::span<const float> values, const EncodeKey& key = kKey) {
     return decode(encode(values, 0, key), values.size(), 0, key);
   }
@@ -77,6 +79,8 @@ class Coding {
   WithResidual encode_stepwise(std::span<const float> values, std::span<const float> residual);
 
  private:
+  std::vector<float> decode_valid(std::span<const std::byte> body, std::span<const float> onto, const Blend& how,
+                                  std::uint64_t first, const EncodeKey& key);
   std::vector<std::byte> fetch_body(Placed<std::byte>& room, std::uint32_t bytes);
 
   Compressor compressor_;
