@@ -2,9 +2,9 @@
 a manifest of all of it.
 
 Programs are linked statically where this machine has static libraries; the others go beside them. CUDA's runtime and
-glibc are the other machine's, and so is libstdc++ if it serves: the one that is packed for machines where it does not, as
-a static one would, asks for a newer glibc than the programs do. Device code is not compressed, so that tests/ptxrun can
-read it, and much the same in each program: they travel in one archive.
+glibc are the other machine's, and so is libstdc++ if it serves: the one that is packed for machines where it does not,
+as a static one would, asks for a newer glibc than the programs do. Device code is not compressed, so that tests/ptxrun
+can read it, and much the same in each program: they travel in one archive.
 """
 import gzip
 import os

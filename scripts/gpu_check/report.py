@@ -62,14 +62,15 @@ def markdown(report, machine):
             for step in report["steps"]]
     text += "\n" + table(["step", "outcome", "seconds", "what"], rows)
     for step in report["steps"]:
-        text += kernels(step["figures"]) + codecs(step["figures"])
+        text += kernels(step["figures"]) + codecs(step["figures"]) + sizes(step["name"], step["figures"])
     return text + "\nCommands and all figures are in gpu-check.json, what programs printed in logs/.\n"
 
 
 def in_short(figures):
-    """Those that are single values."""
-    return ", ".join("%s %s" % (key, "%.4g" % value if isinstance(value, float) else value)
-                     for key, value in figures.items() if not isinstance(value, (list, dict)))
+    """Single values, and how many rows there are of what has tables."""
+    words = ["%s %s" % (key, "%.4g" % value if isinstance(value, float) else value)
+             for key, value in figures.items() if not isinstance(value, (list, dict))]
+    return ", ".join(words + ["%d %s" % (len(rows), key) for key, rows in figures.items() if isinstance(rows, list)])
 
 
 def percent(share):
@@ -89,6 +90,15 @@ def kernels(figures):
             "copies (%s), and the share of the time that what must move takes at that rate.\n\n")
     text %= figures["device_copied"]
     return text + table(["op", "GB/s", "of copy", "of floor", "us", "us to enqueue"], shown)
+
+
+def sizes(name, figures):
+    """Of all-reduces."""
+    rows = figures.get("sizes")
+    if not rows:
+        return ""
+    shown = [["%.4g" % cell if isinstance(cell, float) else cell for cell in row.values()] for row in rows]
+    return "\n## %s\n\n" % name.capitalize() + table(list(rows[0]), shown)
 
 
 def codecs(figures):

@@ -164,6 +164,12 @@ class Script(InAFolder):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("no test_kernels_cuda in", done.stdout)
 
+    @unittest.skipIf(pathlib.Path("/dev/nvidia0").exists(), "there is a GPU")
+    def test_no_gpu_is_said_and_nothing_is_run(self):
+        done = self.check()
+        self.assertEqual(done.returncode, 3, done.stdout)
+        self.assertIn("there is no GPU here", done.stdout)
+
     def test_wrong_folders_are_refused(self):
         done = self.check("--ptxrun", self.folder)
         self.assertEqual(done.returncode, 2)
