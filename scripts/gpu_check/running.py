@@ -13,7 +13,7 @@ class Step:
     command: list = dataclasses.field(default_factory=list)
     figures: Optional[Callable[[str], dict]] = None  # from what it printed
     skip: str = ""  # why it is not run
-    limit: float = 180  # seconds
+    limit: float = 120  # seconds
     late: str = "failed"  # what it is when it takes longer
 
 

@@ -1,4 +1,4 @@
-"""The steps, in the order in which they matter: what is wrong first, what takes longest last."""
+"""The steps: whether bytes are right, then figures, then what takes long."""
 import json
 import re
 import shutil
@@ -6,7 +6,6 @@ import shutil
 from gpu_check import figures
 from gpu_check.running import Step
 
-SUITES = ("kernels", "compress", "exchange")
 # Under a sanitizer a launch takes ten to a hundred times as long: every kernel, few inputs.
 TRIMMED = {"kernels": "*CudaSelect.*:*CudaBatch.*:*CudaMeasure.*:*CudaBlocks.May*:*CudaBatches.*",
            "compress": "CodecContract.WritesItsWholeBodyAndNothingElse:CodecFeedback.ARolledBackStepLeavesNoTrace"}
@@ -18,8 +17,9 @@ TRAINED = {"dense": "identity", "int8": "int8+ef", "topk": "topk:ratio=0.01+ef"}
 
 def steps_for(machine, only):
     """Those whose name the expression matches."""
-    steps = ([suite(machine, layer) for layer in SUITES] + [kernels(machine), codecs(machine), on_one_device(machine),
-             over_nccl(machine)] + [training(machine, name) for name in TRAINED] +
+    steps = ([suite(machine, "kernels"), suite(machine, "compress"), kernels(machine), codecs(machine),
+              suite(machine, "exchange"), on_one_device(machine), over_nccl(machine)] +
+             [training(machine, name) for name in TRAINED] +
              [sanitized(machine, tool, layer) for tool in TOOLS for layer in TRIMMED])
     return [step for step in steps if re.search(only, step.name)]
 
