@@ -1,5 +1,6 @@
 #include "bench/kernels/device_bench.hpp"
 
+#include <exception>
 #include <vector>
 
 namespace tw {
@@ -19,6 +20,14 @@ void time_on_device(benchmark::State& state, DeviceBench& bench, const std::func
   state.counters["of_copy"] = bytes.values / seconds / bench.bandwidth.copied;
   if (bytes.floor > 0) state.counters["of_floor"] = bytes.floor / (2 * bench.bandwidth.copied) / seconds;
   state.counters["median_us"] = seconds * 1e6;
+}
+
+void or_skip(benchmark::State& state, const std::function<void()>& benchmark) {
+  try {
+    benchmark();
+  } catch (const std::exception& error) {
+    state.SkipWithError(error.what());
+  }
 }
 
 }  // namespace tw

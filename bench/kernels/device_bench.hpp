@@ -30,6 +30,9 @@ struct DeviceBytes {
 void time_on_device(benchmark::State& state, DeviceBench& bench, const std::function<void()>& work,
                     const DeviceBytes& bytes);
 
+/// Runs `benchmark`; what it throws ends this one alone, as an error of Google Benchmark's.
+void or_skip(benchmark::State& state, const std::function<void()>& benchmark);
+
 /// bucket/CODEC/HOW: a whole encode with error feedback of a bucket of small and large tensors, with HOW its kernels
 /// are launched: each on its own or gathered (`LaunchBatch`), enqueued each time or captured once in a graph. The
 /// counter `enqueue_us` is the host's median time for one encode.

@@ -40,8 +40,9 @@ void register_ops(DeviceBench& bench) {
   for (std::uint64_t bytes = kSmallest; bytes <= std::min(kLargest, room); bytes *= 4) {
     const std::uint64_t count = bytes / sizeof(float);
     for (const BenchmarkedOp& op : benchmarked_ops())
-      benchmark::RegisterBenchmark((op.name + "/cuda/" + std::to_string(count)).c_str(),
-                                   [&bench, op, count](benchmark::State& state) { measure(state, bench, op, count); })
+      benchmark::RegisterBenchmark(
+          (op.name + "/cuda/" + std::to_string(count)).c_str(),
+          [&bench, op, count](benchmark::State& state) { or_skip(state, [&] { measure(state, bench, op, count); }); })
           ->UseManualTime()
           ->Iterations(kDeviceIterations);
   }

@@ -23,6 +23,9 @@ def sanitizer(text):
     return {"errors": int(re.findall(r"SUMMARY: (\d+) (?:error|hazard)", text)[-1])}
 
 
+UNTIMED = "ptxrun: no time"  # kernels_benchmark's words
+
+
 def kernels(path):
     """Google Benchmark's JSON: a row each that was timed; how many were not."""
     def figures(_):
@@ -30,6 +33,8 @@ def kernels(path):
         rows, untimed = [], 0
         for run in measured["benchmarks"]:
             if run.get("error_occurred"):
+                if run["error_message"] != UNTIMED:
+                    raise ValueError("%s: %s" % (run["name"], run["error_message"]))
                 untimed += 1
                 continue
             row = {"name": run["name"].split("/iterations:")[0]}

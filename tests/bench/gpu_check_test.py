@@ -93,6 +93,17 @@ class Reports(InAFolder):
         kept = report.without_times({"step_seconds_median": 1, "ranks": 2, "sizes": [{"busbw_gbps": 3, "wrong": 0}]})
         self.assertEqual(kept, {"ranks": 2, "sizes": [{"wrong": 0}]})
 
+    def test_benchmarks_that_failed_are_no_figures(self):
+        path = self.folder / "kernels.json"
+        for message, wanted in ((figures.UNTIMED, 1), ("out of memory", None)):
+            path.write_text(json.dumps({"context": {}, "benchmarks": [
+                {"name": "int8/cuda/1", "error_occurred": True, "error_message": message}]}))
+            if wanted:
+                self.assertEqual(figures.kernels(path)("")["untimed"], wanted)
+            else:
+                with self.assertRaisesRegex(ValueError, "int8/cuda/1: out of memory"):
+                    figures.kernels(path)("")
+
     def test_sanitizers_are_counted_by_their_last_words(self):
         self.assertEqual(figures.sanitizer("x\n========= ERROR SUMMARY: 3 errors\n"), {"errors": 3})
         last = "=== RACECHECK SUMMARY: 2 hazards displayed (2 errors, 0 warnings)"
