@@ -107,15 +107,19 @@ OwnFrame ChunkCoder::encode_own_gradient(const Chunk& chunk) {
   return encode_frame(chunk, gradients_of(chunk, scratch), Hop::worker, Use::here);
 }
 
-OwnFrame ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean) {
-  const PhaseTimer timer(group_.counters.encode_seconds);
-  Scratch scratch(group_);
+std::span<const Input> ChunkCoder::means_of(const Chunk& chunk, std::span<const float> mean, Scratch& scratch) const {
   const auto extents = chunk.layout.extents();
   const auto inputs = scratch.host.take<Input>(extents.size());
   std::size_t begin = 0;
   for (std::size_t i = 0; i < inputs.size(); begin += extents[i].count, ++i)
     inputs[i] = {extents[i].param, extents[i].first, mean.subspan(begin, extents[i].count)};
-  return encode_frame(chunk, inputs, Hop::owner, Use::sent);
+  return inputs;
+}
+
+OwnFrame ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean) {
+  const PhaseTimer timer(group_.counters.encode_seconds);
+  Scratch scratch(group_);
+  return encode_frame(chunk, means_of(chunk, mean, scratch), Hop::owner, Use::sent);
 }
 
 // Codecs that work on a device are of fixed size.

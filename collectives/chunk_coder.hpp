@@ -52,6 +52,18 @@ class ChunkCoder {
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
 
+  /// Frames that travel from device memory to device memory: `frame` has room for exactly one, on 16 bytes. All is
+  /// enqueued, the look at what others sent too: it reports kStatusBadFrame and kStatusBadPayload.
+  void encode_gradient_into(const Chunk& chunk, std::span<std::byte> frame);
+  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<std::byte> frame);
+  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame, Combine combine,
+                            std::span<float> sum);
+  void deliver_mean_from(const Chunk& chunk, std::span<std::byte> frame);
+  /// Linear payloads alone, summed there by the transport: this rank's, the chunk's bodies one after another; and the
+  /// ranks' sum, which becomes the mean and is delivered.
+  void encode_payload_into(const Chunk& chunk, std::span<float> payload);
+  void deliver_payload_sum(const Chunk& chunk, std::span<float> payload);
+
   /// Where encoding loses nothing, keeps nothing and changes no type, a chunk's sum may grow in the tensors themselves:
   /// the own gradient is there already, and a mean that was divided there needs no delivery.
   bool sums_in_place(const Chunk& chunk) const;
@@ -99,6 +111,9 @@ class ChunkCoder {
   void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
                      Scratch& scratch);
   void deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch);
+  void seal_on_device(const Chunk& chunk, Hop hop, std::span<std::byte> frame);
+  Bodies checked_on_device(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
+  std::span<const Input> means_of(const Chunk& chunk, std::span<const float> mean, Scratch& scratch) const;
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 
   Group& group_;

@@ -148,7 +148,7 @@ void Communicator::Impl::register_parameters(std::vector<Param> params, std::spa
 }
 
 void Communicator::Impl::prepare_buckets(Group& group) {
-  const bool staged = group.device != nullptr && !algorithm_->codes_on_device();
+  const bool staged = group.device != nullptr && !algorithm_->codes_on_device(group);
   if (staged) group.code_on_host();
   for (const BucketPlan& plan : plans_) {
     algorithm_->declare_slots(group.state, plan, ranks(), rank());
@@ -166,7 +166,7 @@ void Communicator::Impl::begin_step(const StepInfo& step) {
   engine_->run([&](Group& group) {
     group.step = step;
     group.status(Hop::worker) = group.status(Hop::owner) = 0;
-    consumed_ = 0;
+    group.turn = consumed_ = 0;
   });
   start_vote();
   phase_ = Phase::in_step;

@@ -33,6 +33,15 @@ Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {
   return transport.post(exec, {&op, 1});
 }
 
+Request Group::post_on_device(std::span<const Op> ops) {
+  for (const Op& op : ops) {
+    if (op.kind != Op::Kind::send) continue;
+    counters.sent_bytes.fetch_add(op.bytes.size(), std::memory_order_relaxed);
+    counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
+  }
+  return transport.post(exec, ops);
+}
+
 Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {
   const Op op{Op::Kind::receive, peer, tag, bytes};
   return transport.post(exec, {&op, 1});

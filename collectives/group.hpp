@@ -85,6 +85,7 @@ struct Group {
   BufferPool buffers;
   std::unique_ptr<DeviceSide> device;  ///< null where gradients lie on the host
   State state;
+  std::uint32_t turn = 0;  ///< the bucket of this step that may post in device memory next
   Counters counters;
 
   /// Codes on the host although gradients lie on a device, before anything is prepared or declared.
@@ -118,6 +119,8 @@ struct Group {
 
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
   Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
+  /// Posts messages in device memory as one group, in the order of `exec`'s stream, and counts those sent.
+  Request post_on_device(std::span<const Op> ops);
   /// Posts one receive with room for `bytes`.
   Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
 

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "collectives/chunk_coder.hpp"
+#include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
 
 namespace tw {
@@ -219,7 +220,10 @@ void Ring::declare_slots(State& state, const BucketPlan& plan, std::uint32_t, st
       chunk.compressor->declare_slots(state, *extent.param, Hop::worker, 0, extent.param->count());
 }
 
+bool Ring::codes_on_device(const Group& group) const { return sums_on_device(group); }
+
 std::unique_ptr<BucketOperation> Ring::prepare(Group& group, const BucketPlan& plan) const {
+  if (sums_on_device(group)) return dense_on_device(group, plan);
   return std::make_unique<RingOperation>(group, plan);
 }
 

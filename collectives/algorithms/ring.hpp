@@ -7,6 +7,8 @@
 //
 // Chunks follow each other round the ring, so both directions of every link are busy and encoding, adding and moving
 // overlap. Every rank takes the owner's bytes, so all end bit-equal. Costs: COSTS.md. (Patarasuk and Yuan 2009.)
+//
+// Where gradients lie on a device and the transport sums there itself (NCCL), it is left to do so, in its own order.
 #pragma once
 
 #include "collectives/algorithm.hpp"
@@ -20,6 +22,7 @@ class Ring final : public Algorithm {
     return "sums travel from neighbour to neighbour; payloads that may be summed as they are";
   }
   std::string refusal(const CodecTraits& traits) const override;
+  bool codes_on_device(const Group& group) const override;
   std::uint32_t owners(std::uint32_t ranks) const override { return ranks; }
   Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;
   void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "collectives/chunk_coder.hpp"
+#include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
 #include "kernels/reduce.hpp"
 
@@ -326,6 +327,7 @@ void TwoShot::declare_slots(State& state, const BucketPlan& plan, std::uint32_t 
 }
 
 std::unique_ptr<BucketOperation> TwoShot::prepare(Group& group, const BucketPlan& plan) const {
+  if (exchanges_on_device(group)) return two_shot_on_device(group, plan);
   return std::make_unique<TwoShotOperation>(group, plan);
 }
 

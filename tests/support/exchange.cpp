@@ -81,7 +81,8 @@ Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t
 
 CommunicatorOptions Member::options_of(const GroupSpec& spec, const Transport& transport) {
   CommunicatorOptions options = spec.options;
-  if (spec.devices == Devices::mixed && transport.rank() % 3 != 0) options.exec.backend = Backend::cuda;
+  const bool on_device = spec.devices == Devices::all || (spec.devices == Devices::mixed && transport.rank() % 3 != 0);
+  if (on_device) options.exec.backend = Backend::cuda;
   return options;
 }
 

@@ -43,12 +43,18 @@ std::vector<Param> awkward_params(std::uint64_t largest = 1u << 20);
 enum class Values : std::uint8_t { gaussian, integers };
 Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t step, std::uint32_t rank);
 
-/// Whose gradients lie on a device: nobody's, or those of every rank but 0, 3, 6, ...: ranks of both kinds share a job.
-enum class Devices : std::uint8_t { none, mixed };
-#ifdef TW_TEST_CUDA
+/// Whose gradients lie on a device: nobody's, those of every rank but 0, 3, 6, ... (ranks of both kinds share a job), or
+/// everybody's.
+enum class Devices : std::uint8_t { none, mixed, all };
+#if defined(TW_TEST_NCCL)
+inline constexpr Devices kDevices = Devices::all;
+inline constexpr const char* kTransport = "nccl:control=(loopback)";
+#elif defined(TW_TEST_CUDA)
 inline constexpr Devices kDevices = Devices::mixed;
+inline constexpr const char* kTransport = "loopback";
 #else
 inline constexpr Devices kDevices = Devices::none;
+inline constexpr const char* kTransport = "loopback";
 #endif
 
 /// What a group is made of. All ranks alike.
@@ -57,7 +63,7 @@ struct GroupSpec {
   std::vector<Param> params = {};
   CommunicatorOptions options = {};
   std::uint64_t bucket_bytes = 8192;
-  std::string transport = "loopback";
+  std::string transport = kTransport;
   Devices devices = kDevices;
 };
 

@@ -1,0 +1,138 @@
+// What holds of an exchange over NCCL besides the contract: sums that it makes itself, the messages it takes, frames
+// that were harmed on their way.
+#include <gtest/gtest.h>
+
+#include <tightwire/error.hpp>
+
+#include "collectives/plan.hpp"
+#include "collectives/transports/wrapper.hpp"
+#include "kernels/base/place.hpp"
+#include "tests/support/exchange.hpp"
+#include "tests/support/mock_nccl.hpp"
+#include "tests/support/ranks.hpp"
+
+namespace tw::test {
+namespace {
+
+GroupSpec group_of(std::uint32_t ranks, const char* codec, const char* algorithm) {
+  GroupSpec spec{.ranks = ranks, .params = awkward_params()};
+  std::erase_if(spec.params, [](const Param& param) { return param.dtype != DType::f32; });
+  for (std::uint32_t id = 0; id < spec.params.size(); ++id) spec.params[id].id = id;
+  spec.options.codec = codec;
+  spec.options.algorithm = algorithm;
+  spec.options.chunk_bytes = 2048;
+  return spec;
+}
+
+class NcclExchange : public ::testing::Test {
+ protected:
+  void SetUp() override { MockNccl::reset(); }
+  void TearDown() override { EXPECT_TRUE(MockNccl::violations().empty()); }
+};
+
+// Of small integers the sum is exact in any order.
+TEST_F(NcclExchange, SumsLinearPayloadsItself) {
+  for (const char* codec : {"identity", "identity+ef"})
+    for (const std::uint32_t ranks : {1u, 2u, 4u})
+      with_group(group_of(ranks, codec, "ring"), [&](Member& member) {
+        for (std::uint64_t step = 0; step < 2; ++step) {
+          Tensors tensors = gradients_of(member.params(), Values::integers, step, member.rank());
+          EXPECT_TRUE(member.step(step, tensors).committed);
+          std::vector<Tensors> all;
+          for (std::uint32_t rank = 0; rank < ranks; ++rank)
+            all.push_back(gradients_of(member.params(), Values::integers, step, rank));
+          for (const Param& param : member.params())
+            for (std::uint64_t i = 0; i < param.count(); ++i) {
+              float sum = 0;
+              for (const Tensors& gradients : all) sum += gradients[param.id].get(i);
+              ASSERT_EQ(tensors[param.id].get(i), sum / static_cast<float>(ranks)) << param.name << "[" << i << "]";
+            }
+        }
+      });
+}
+
+TEST_F(NcclExchange, RandomIndicesAreSummedToo) {
+  with_group(group_of(3, "randomk:ratio=0.3", "ring"), [&](Member& member) {
+    Tensors tensors = gradients_of(member.params(), Values::gaussian, 1, member.rank());
+    EXPECT_TRUE(member.step(1, tensors).committed);
+  });
+}
+
+// One group a hop: a message to each other rank, whatever the chunks, with all their frames.
+TEST_F(NcclExchange, SendsAParcelToEachRankAHop) {
+  GroupSpec spec = group_of(3, "int8", "two_shot");
+  spec.bucket_bytes = 1u << 24;  // one bucket, in which every rank owns something
+  with_group(spec, [&](Member& member) {
+    const Stats before = member.communicator().stats();
+    Tensors tensors = gradients_of(member.params(), Values::gaussian, 1, member.rank());
+    member.step(1, tensors);
+    const Stats after = member.communicator().stats();
+    EXPECT_EQ(after.sent_messages - before.sent_messages, 2u * 2 + 2) << "two hops, and the vote";
+  });
+}
+
+// Flips a bit of every message that comes to device memory.
+class Harming final : public TransportWrapper {
+ public:
+  Harming(TransportPtr inner, std::size_t at) : TransportWrapper(std::move(inner)), at_(at) {}
+  std::string_view name() const override { return "harming"; }
+  Request post(const Exec& exec, std::span<const Op> ops) override {
+    Request request = inner_->post(exec, ops);
+    for (const Op& op : ops) {
+      if (op.kind != Op::Kind::receive || op.space != Space::device || op.bytes.size() <= at_) continue;
+      std::byte harmed{};
+      copy_bytes(exec, op.bytes.subspan(at_, 1), {&harmed, 1});
+      synchronize(exec);
+      harmed ^= std::byte{4};
+      copy_bytes(exec, {&harmed, 1}, op.bytes.subspan(at_, 1));
+    }
+    return request;
+  }
+
+ private:
+  std::size_t at_;
+};
+
+// What rank 1 ends with when a byte of each message to it is harmed.
+std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
+  auto transports = connect_threads(spec.ranks, {.transport = spec.transport});
+  std::string outcome;
+  on_ranks(spec.ranks, [&](std::uint32_t rank) {
+    TransportPtr transport = std::move(transports[rank]);
+    if (rank == 1) transport = TransportPtr(new Harming(std::move(transport), at));
+    Member member(spec, std::move(transport));
+    Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+    try {
+      member.step(1, tensors);
+      member.communicator().barrier(soon());
+      if (rank == 1) outcome = "fine";
+    } catch (const WireError& error) {
+      if (rank == 1) outcome = error.what();
+    } catch (const PeerError&) {  // the others hear of it
+      EXPECT_NE(rank, 1u);
+    }
+  });
+  return outcome;
+}
+
+TEST_F(NcclExchange, FramesThatWereHarmedEndTheStep) {
+  GroupSpec spec = group_of(2, "int8", "two_shot");
+  for (const std::size_t at : {std::size_t{0}, std::size_t{30}, kFrameHeaderBytes + 3, kFrameHeaderBytes + 100}) {
+    EXPECT_NE(outcome_with_harm(spec, at).find("header or checksum"), std::string::npos) << "byte " << at;
+    MockNccl::reset();
+  }
+  spec.options.checksum = false;
+  EXPECT_NE(outcome_with_harm(spec, 30).find("header or checksum"), std::string::npos);
+  MockNccl::reset();
+  EXPECT_EQ(outcome_with_harm(spec, kFrameHeaderBytes + 3), "fine") << "nobody looks at bodies then";
+}
+
+TEST_F(NcclExchange, IndicesOutOfOrderEndTheStep) {
+  GroupSpec spec = group_of(2, "topk:ratio=0.3", "two_shot");
+  spec.options.checksum = false;
+  const auto outcome = outcome_with_harm(spec, kFrameHeaderBytes + 3);  // the first index becomes huge
+  EXPECT_NE(outcome.find("indices out of range or order"), std::string::npos) << outcome;
+}
+
+}  // namespace
+}  // namespace tw::test
