@@ -65,6 +65,8 @@ double Team::seconds(const std::function<void(std::uint32_t)>& work) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+std::uint32_t all_cores() { return std::max(1u, std::thread::hardware_concurrency()); }
+
 double median_of(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());

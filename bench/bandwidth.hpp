@@ -25,6 +25,9 @@ class Team {
   std::unique_ptr<Shared> shared_;
 };
 
+/// As many as this machine runs at a time, at least 1.
+std::uint32_t all_cores();
+
 /// Bytes a second, warm pages. `copied` counts what is copied once, not what is read and written.
 struct Bandwidth {
   double read = 0, written = 0, copied = 0;

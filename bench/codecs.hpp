@@ -38,6 +38,7 @@ struct CodecRow {
   CodecRate encode, decode;
   std::optional<CodecRate> encode_ef;  ///< where the codec is a contraction
   double memcpy_gbps = 0, read_gbps = 0, write_gbps = 0;
+  bool timed = true;  ///< false: rates are no figures
 };
 
 struct CodecCase {

@@ -1,9 +1,11 @@
 // Ops under Google Benchmark: OP/TARGET/COUNT, for every SIMD target of the machine and the reference, in L1, L2 and
-// memory. `--benchmark_filter='int8/.*/AVX3'` and the like choose; bytes a second are of uncompressed f32.
+// memory, and on a GPU where there is one (device_ops.hpp). `--benchmark_filter='int8/.*/AVX3'` and the like choose;
+// bytes a second are of uncompressed f32.
 #include <benchmark/benchmark.h>
 
 #include <memory>
 
+#include "bench/kernels/device_ops.hpp"
 #include "bench/kernels/ops.hpp"
 #include "kernels/base/target.hpp"
 
@@ -50,6 +52,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   tw::register_all();
+  tw::register_device_benchmarks();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

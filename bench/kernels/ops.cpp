@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "bench/codecs.hpp"
+#include "kernels/base/place.hpp"
 #include "kernels/cast.hpp"
 #include "kernels/clear.hpp"
 #include "kernels/cuda/stream.hpp"
@@ -45,7 +45,7 @@ DitherBody dither_body(OpArrays& b) {
 SparseBody sparse_body(OpArrays& b) { return {b.indices, b.sparse_values}; }
 
 const BenchmarkedOp kOps[] = {
-    {"memcpy", [](const Exec&, OpArrays& b) { std::memcpy(b.out.data(), b.values.data(), b.count * sizeof(float)); }},
+    {"memcpy", [](const Exec& e, OpArrays& b) { copy<float>(e, b.values, b.out); }},
     {"int8/encode", [](const Exec& e, OpArrays& b) { quantize_int8(e, b.values, int8_body(b)); }},
     {"int8/encode_ef",
      [](const Exec& e, OpArrays& b) { quantize_int8_feedback(e, b.values, feedback(b), int8_body(b)); }},
@@ -124,19 +124,16 @@ const BenchmarkedOp kOps[] = {
 template <class T>
 std::span<T> OpBuffers::array(std::uint64_t length, std::span<const T> content) {
   const std::span<T> taken = scope_.take<T>(length);
-  const std::vector<T> zeros(content.empty() ? length : 0);
-  if (content.empty()) content = zeros;
-  if (exec_.backend == Backend::cuda) {
-    cuda::copy<T>(exec_, content, taken);
-    cuda::synchronize(exec_);
-  } else {
-    std::copy(content.begin(), content.end(), taken.begin());
-  }
+  if (content.empty())
+    fill_zero(exec_, std::as_writable_bytes(taken));
+  else
+    copy<T>(exec_, content, taken);
+  synchronize(exec_);
   return taken;
 }
 
 OpArrays OpBuffers::arrays(std::uint64_t count) {
-  Team team(1);
+  Team team(all_cores());
   std::vector<float> normal(count);
   fill(CodecData::gaussian, team, normal);
   std::vector<std::uint32_t> drawn(parts(count, 100));

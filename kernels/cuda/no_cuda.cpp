@@ -3,8 +3,11 @@
 #include "kernels/base/kernel.hpp"
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/device_buffer.hpp"
+#include "kernels/cuda/facts.hpp"
+#include "kernels/cuda/graph.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/cuda/timeline.hpp"
+#include "kernels/cuda/timer.hpp"
 
 namespace tw {
 namespace {
@@ -38,6 +41,17 @@ Timeline::~Timeline() = default;
 Timeline::Mark Timeline::mark() { fail(); }
 bool Timeline::reached(Mark) { fail(); }
 void Timeline::settle() noexcept {}
+
+DeviceFacts device_facts(std::uint32_t) { fail(); }
+
+Timer::Timer(std::uint32_t device) : device_(device) { fail(); }
+void Timer::start(const Exec&) { fail(); }
+void Timer::stop(const Exec&) { fail(); }
+double Timer::seconds() { fail(); }
+
+void destroy_graph(void*) {}
+Graph::Graph(const Exec&, const std::function<void()>&) { fail(); }
+void Graph::launch(const Exec&) const { fail(); }
 
 void* DeviceMemory::do_allocate(std::size_t, std::size_t) { fail(); }
 void DeviceMemory::do_deallocate(void*, std::size_t, std::size_t) {}

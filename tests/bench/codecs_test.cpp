@@ -98,6 +98,7 @@ TEST(BenchCodecs, UnknownNamesAreUsageErrors) {
   EXPECT_EQ(run({"--codec", "int9"}), kExitUsage);
   EXPECT_EQ(run({"--data", "uniform"}), kExitUsage);
   EXPECT_EQ(run({"--backend", "gpu"}), kExitUsage);
+  EXPECT_EQ(run({"--device", "gpu"}), kExitUsage);
   const std::string errors = testing::internal::GetCapturedStderr();
   EXPECT_NE(errors.find("known: gaussian, laplace, sparse, ties"), std::string::npos) << errors;
 }

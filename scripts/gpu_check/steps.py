@@ -1,0 +1,129 @@
+"""The steps: whether bytes are right, then figures, then what takes long."""
+import json
+import re
+import shutil
+
+from gpu_check import figures
+from gpu_check.running import Step
+
+# Under a sanitizer a launch takes ten to a hundred times as long: every kernel, few inputs.
+TRIMMED = {"kernels": "*CudaSelect.*:*CudaBatch.*:*CudaMeasure.*:*CudaBlocks.May*:*CudaBatches.*",
+           "compress": "CodecContract.WritesItsWholeBodyAndNothingElse:CodecFeedback.ARolledBackStepLeavesNoTrace"}
+QUICK = {"kernels": "CudaMeasure.*", "compress": "Golden.*", "exchange": "*.RefusesWhat*"}
+TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+CODECS = ("identity", "bf16", "int8", "onebit", "qsgd:bits=4", "topk:ratio=0.01", "randomk:ratio=0.01")
+TRAINED = {"dense": "identity", "int8": "int8+ef", "topk": "topk:ratio=0.01+ef"}
+
+
+def steps_for(machine, only):
+    """Those whose name the expression matches."""
+    steps = ([suite(machine, "kernels"), suite(machine, "compress"), kernels(machine), codecs(machine),
+              suite(machine, "exchange"), on_one_device(machine), over_nccl(machine)] +
+             [training(machine, name) for name in TRAINED] +
+             [sanitized(machine, tool, layer) for tool in TOOLS for layer in TRIMMED])
+    return [step for step in steps if re.search(only, step.name)]
+
+
+def missing(machine, name):
+    """Why a program cannot be run, or ''."""
+    if machine.program(name):
+        return ""
+    target = {"tightwire": "tightwire_cli", "tightwire-train": "tightwire_train"}.get(name, name)
+    return "no %s in %s (target %s)" % (name, machine.bin, target)
+
+
+def result_file(machine, name):
+    """Where a step's program puts its JSON; that of an earlier run is none of this one's."""
+    path = machine.out / ("logs/%s.json" % name)
+    if path.exists():
+        path.unlink()
+    return path
+
+
+def suite(machine, layer):
+    program, path = "test_%s_cuda" % layer, result_file(machine, layer)
+    command = [machine.program(program), "--gtest_brief=1", "--gtest_output=json:%s" % path]
+    if machine.ptxrun:
+        command.append("--gtest_filter=" + QUICK[layer])
+    return Step("contract of " + layer, machine.on_device(command), figures.suite(path), missing(machine, program))
+
+
+def kernels(machine):
+    path = result_file(machine, "kernels_benchmark")
+    some = "^(int8/encode_ef|topk/encode)/cuda/16384/" if machine.ptxrun else "/cuda/|^bucket/"
+    command = [machine.program("kernels_benchmark"), "--benchmark_filter=" + some, "--benchmark_out=%s" % path]
+    return Step("bench of kernels", machine.on_device(command), figures.kernels(path),
+                missing(machine, "kernels_benchmark"))
+
+
+def codecs(machine):
+    path = result_file(machine, "codecs")
+    command = [machine.program("tightwire"), "bench", "codecs", "--device", "cuda", "--json", path, "--codec", *CODECS]
+    command += ["--count", 5000, "--rounds", 1] if machine.ptxrun else ["--count", 1 << 26]
+    return Step("bench of codecs", machine.on_device(command), figures.codecs(path), missing(machine, "tightwire"))
+
+
+def knows(machine, program, words, option):
+    """Whether the program has an option; '' or why not. One that does not start is left to fail as a step."""
+    if missing(machine, program):
+        return missing(machine, program)
+    said = machine.asked([machine.program(program), *words, "--help"])
+    if not said or option in said:
+        return ""
+    return "this build's %s has no %s" % (" ".join([program, *words]), option)
+
+
+def reduced(machine, name, transport, skip):
+    path = result_file(machine, name.replace(" ", "_"))
+    sizes = ["-b", "64K", "-e", "64K", "-n", 1, "-w", 0] if machine.ptxrun else ["-b", "1M", "-e", "256M"]
+    command = [machine.program("tightwire"), "bench", "all_reduce", "--ranks", 2, "--transport", transport, "--device",
+               "cuda", "--codec", "identity", "int8+ef", *sizes, "--json", path]
+    return Step(name, machine.on_device(command), figures.all_reduce(path), skip)
+
+
+def on_one_device(machine):
+    skip = knows(machine, "tightwire", ["bench", "all_reduce"], "--device")
+    return reduced(machine, "all_reduce of two ranks on one GPU", "loopback", skip)
+
+
+def over_nccl(machine):
+    return reduced(machine, "all_reduce of two ranks over NCCL", "nccl", why_no_nccl(machine))
+
+
+def why_no_nccl(machine):
+    if machine.ptxrun:
+        return "ptxrun has no NCCL"
+    if len(machine.gpus) < 2:
+        return "NCCL takes one rank a GPU, and there is %d here" % len(machine.gpus)
+    skip = knows(machine, "tightwire", ["bench", "all_reduce"], "--device")
+    if skip:
+        return skip
+    rows = json.loads(machine.asked([machine.program("tightwire"), "info", "--json"]) or "{}").get("transports", [])
+    found = [row["unavailable"] for row in rows if row["name"] == "nccl"]
+    return found[0] if found else "this build has no transport nccl"
+
+
+def training(machine, name):
+    path = result_file(machine, "train_" + name)
+    program = machine.program("tightwire-train")
+    # The model of the demo needs a libtorch with CUDA, which bundles leave out.
+    torch = program is not None and b"libtorch_cuda.so" in program.read_bytes()
+    command = [program, "--device", "cuda", "--ranks", 2, "--model", "mlp:hidden=2048,layers=2" if torch else "linear",
+               "--codec", TRAINED[name], "--batch", 64, "--steps", 2 if machine.ptxrun else 100, "--seed", 1,
+               "--summary", path, "--quiet"]
+    command += ["--data-dir", machine.data] if machine.data else []
+    return Step("training, " + name, machine.on_device(command), figures.training(path),
+                knows(machine, "tightwire-train", [], "--device"))
+
+
+def sanitized(machine, tool, layer):
+    program = "test_%s_cuda" % layer
+    sanitizer = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
+    skip = missing(machine, program)
+    if machine.ptxrun:
+        skip = "ptxrun checks on its own"
+    elif not sanitizer:
+        skip = "no compute-sanitizer here"
+    command = [sanitizer, "--tool", tool, "--error-exitcode", 9, machine.program(program), "--gtest_brief=1",
+               "--gtest_filter=" + TRIMMED[layer]]
+    return Step("%s of %s" % (tool, layer), command, figures.sanitizer, skip, limit=60, late="skipped")
