@@ -14,6 +14,7 @@ std::span<std::byte> bytes_of(std::span<float> floats) { return std::as_writable
 
 void ChunkCoder::seal_on_device(const Chunk& chunk, Hop hop, std::span<std::byte> frame) {
   const FrameId id = frame_id(chunk, group_.rank(), hop);
+  group_.exec.status = hop == Hop::owner ? &group_.status(hop) : nullptr;  // gradients are this rank's own
   seal_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame);
 }
 

@@ -14,6 +14,7 @@
 #include "collectives/transport.hpp"
 #include "collectives/vote.hpp"
 #include "kernels/base/check.hpp"
+#include "kernels/cuda/device.hpp"
 
 namespace tw {
 namespace {
@@ -81,6 +82,7 @@ class Communicator::Impl {
  private:
   enum class Phase : std::uint8_t { unregistered, between_steps, in_step, voted };
 
+  bool on_device() const { return options_.exec.backend == Backend::cuda; }
   void require(Phase phase, std::string_view call) const;
   void prepare_buckets(Group& group);
   void start_vote();
@@ -112,6 +114,7 @@ Communicator::Impl::Impl(TransportPtr transport, CommunicatorOptions options)
     : options_(std::move(options)), compressors_(options_.codec, options_.codec_for) {
   check_algorithm_name(options_.algorithm);
   TW_CHECK(options_.chunk_bytes >= 1024, UsageError, "chunk_bytes is ", options_.chunk_bytes, "; at least 1024");
+  if (on_device()) cuda::require_usable(options_.exec);
   engine_ = std::make_shared<Engine>(std::move(transport), options_.exec, options_.log);
   engine_->run([&](Group& group) {
     group.seed = options_.seed;
@@ -195,7 +198,12 @@ Work Communicator::Impl::all_reduce(const Exec& made_by, const Bucket& bucket) {
   TW_CHECK(bucket.id < plans_.size(), UsageError, "bucket ", bucket.id, " is not registered; there are ",
            plans_.size());
   TW_CHECK(tickets_[bucket.id] == nullptr, UsageError, "bucket ", bucket.id, " was handed over twice in step ", step_);
-  check_handed_over(bucket, plans_[bucket.id].pieces());
+  check_handed_over(bucket, plans_[bucket.id].pieces(), options_.exec);
+  TW_CHECK(on_device() || made_by.backend != Backend::cuda, UsageError, "bucket ", bucket.id,
+           " was made on a CUDA device, and the communicator's gradients lie on the host (CommunicatorOptions::exec)");
+  TW_CHECK(!on_device() || made_by.device == options_.exec.device, UsageError, "bucket ", bucket.id,
+           " was made on CUDA device ", made_by.device, "; the communicator's is ", options_.exec.device);
+  if (on_device() && made_by.stream != options_.exec.stream) cuda::require_usable(made_by);
   submit_bucket(made_by, bucket);
   return Work(std::make_shared<Work::Shared>(Work::Shared{tickets_[bucket.id], engine_}));
 }

@@ -1,6 +1,7 @@
 #include "collectives/device_exchange.hpp"
 
-#include <optional>
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "collectives/chunk_coder.hpp"
@@ -24,7 +25,11 @@ class DeviceOperation : public BucketOperation {
   Progress advance() final;
   bool gradient_consumed() const final { return consumed_; }
   Wait waiting_for() const final {
-    return {(group_.rank() + 1) % group_.ranks(), "the device's exchange of bucket " + std::to_string(plan_.bucket())};
+    const std::string bucket = std::to_string(plan_.bucket());
+    if (!enqueued_)
+      return {group_.rank(),
+              "bucket " + bucket + " goes after bucket " + std::to_string(group_.turn) + ", which was not handed over"};
+    return {(group_.rank() + 1) % group_.ranks(), "the device's exchange of bucket " + bucket};
   }
 
  protected:
@@ -57,7 +62,9 @@ Operation::Progress DeviceOperation::advance() {
     return Progress::more;
   }
   consumed_ = group_.reached(encoded_);
-  if (!consumed_ || !group_.reached(done_)) return Progress::waiting;
+  const auto is_done = [](const Request& request) { return request.done(); };
+  if (!consumed_ || !group_.reached(done_) || !std::all_of(requests_.begin(), requests_.end(), is_done))
+    return Progress::waiting;
   requests_.clear();
   release();
   refuse_foreign_frames();
@@ -66,10 +73,11 @@ Operation::Progress DeviceOperation::advance() {
 
 void DeviceOperation::refuse_foreign_frames() {
   const std::uint32_t found = group_.status(Hop::owner);
-  TW_CHECK((found & kStatusBadFrame) == 0, WireError, "bucket ", plan_.bucket(), " at rank ", group_.rank(),
-           ": a frame of another rank has not the header or checksum that was expected");
   TW_CHECK((found & kStatusBadPayload) == 0, WireError, "bucket ", plan_.bucket(), " at rank ", group_.rank(),
            ": a frame of another rank holds indices out of range or order");
+  TW_CHECK(
+      (found & kStatusBadFrame) == 0, WireError, "bucket ", plan_.bucket(), " at rank ", group_.rank(),
+      ": a frame of another rank has not the header or checksum that was expected, or was made of one that had not");
 }
 
 /// Frames of several chunks, one after another, in a buffer on the device.
@@ -116,6 +124,7 @@ class TwoShotOnDevice final : public DeviceOperation {
   std::vector<Parcel> outgoing_;  // by owner
   std::vector<Parcel> incoming_;  // by source: its gradient of what this rank owns
   std::vector<Parcel> means_;     // by owner
+  std::vector<Op> ops_;
 };
 
 void TwoShotOnDevice::encode() {
@@ -138,16 +147,16 @@ void TwoShotOnDevice::exchange() {
 
 // Sends each other rank its parcel of `sent`, or the own one where that is for all, and receives theirs.
 void TwoShotOnDevice::swap(std::vector<Parcel>& sent, std::vector<Parcel>& received, Hop hop) {
-  std::vector<Op> ops;
+  ops_.clear();
   for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
     if (peer == own()) continue;
     Parcel& parcel = hop == Hop::worker ? sent[peer] : sent[own()];
     const Tag tag = frame_tag(group_.step.step, plan_.bucket(), 0, hop);
-    if (parcel.bytes() != 0) ops.push_back({Op::Kind::send, peer, tag, parcel.buffer.bytes(), Space::device});
+    if (parcel.bytes() != 0) ops_.push_back({Op::Kind::send, peer, tag, parcel.buffer.bytes(), Space::device});
     if (received[peer].bytes() != 0)
-      ops.push_back({Op::Kind::receive, peer, tag, received[peer].buffer.bytes(), Space::device});
+      ops_.push_back({Op::Kind::receive, peer, tag, received[peer].buffer.bytes(), Space::device});
   }
-  if (!ops.empty()) requests_.push_back(group_.post_on_device(ops));
+  if (!ops_.empty()) requests_.push_back(group_.post_on_device(ops_));
 }
 
 // In rank order; what this rank sends itself stays where it was encoded.
@@ -200,7 +209,7 @@ class DenseOnDevice final : public DeviceOperation {
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.encode_payload_into(chunk, payload); });
   }
   void exchange() override {
-    if (bytes_ != 0) requests_.push_back(group_.transport.all_reduce_sum(group_.exec, payload_.floats()));
+    if (bytes_ != 0) requests_.push_back(group_.sum_on_device(payload_.floats()));
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.deliver_payload_sum(chunk, payload); });
   }
   void release() override { payload_.release(); }

@@ -9,6 +9,7 @@
 namespace tw {
 namespace {
 
+constexpr double kSettleSeconds = 5;  // for the device to finish what was enqueued before a failure
 constexpr double kIdleSeconds = 1.0;  // how long the thread may sleep at most: whatever happens wakes it earlier
 
 class CallOperation final : public Operation {
@@ -166,6 +167,7 @@ void Engine::throw_overdue(const std::shared_ptr<Ticket>& ticket) {
 void Engine::give_up(Failure failure) {
   if (voted_.load(std::memory_order_relaxed)) failure.mark_uncertain();
   transport_->abort(failure.culprit().value_or(rank_), failure.message());
+  group_.settle(kSettleSeconds);  // whoever is told that a bucket is over may use its tensors again
   if (log_) log_(failure.message());
   const std::lock_guard lock(mutex_);
   for (Active& active : submitted_) active_.push_back(std::move(active));

@@ -12,6 +12,7 @@ Group::Group(Transport& moves, const Exec& place)
   if (place.backend == Backend::cuda) {
     device = std::make_unique<DeviceSide>(place.device, [this] { transport.wake(); });
     exec = device->exec;
+    exec.workers = place.workers;
   }
   state = State(exec);
 }
@@ -40,6 +41,12 @@ Request Group::post_on_device(std::span<const Op> ops) {
     counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
   }
   return transport.post(exec, ops);
+}
+
+Request Group::sum_on_device(std::span<float> payload) {
+  counters.sent_bytes.fetch_add(payload.size_bytes(), std::memory_order_relaxed);
+  counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
+  return transport.all_reduce_sum(exec, payload);
 }
 
 Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {

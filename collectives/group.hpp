@@ -53,11 +53,7 @@ struct DeviceSide {
       : stream(device),
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
-        exec{.backend = Backend::cuda,
-             .arena = &arena,
-             .device = device,
-             .stream = stream.get(),
-             .batch = &batch},
+        exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get(), .batch = &batch},
         timeline(exec, std::move(wake)) {}
 
   cuda::Stream stream;
@@ -116,11 +112,17 @@ struct Group {
   void settle() noexcept {
     if (device) device->timeline.settle();
   }
+  /// The same for the trainer's tensors, after a failure and for no more than so many seconds.
+  void settle(double seconds) noexcept {
+    if (device) device->timeline.settle(seconds);
+  }
 
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
   Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
   /// Posts messages in device memory as one group, in the order of `exec`'s stream, and counts those sent.
   Request post_on_device(std::span<const Op> ops);
+  /// The transport's own all-reduce, counted as one message of the payload.
+  Request sum_on_device(std::span<float> payload);
   /// Posts one receive with room for `bytes`.
   Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
 

@@ -8,6 +8,7 @@
 #include "collectives/tag.hpp"
 #include "kernels/base/check.hpp"
 #include "kernels/base/hash.hpp"
+#include "kernels/cuda/device.hpp"
 
 namespace tw {
 namespace {
@@ -103,7 +104,7 @@ std::vector<std::vector<PlannedPiece>> check_buckets(std::span<const Param> para
   return planned;
 }
 
-void check_handed_over(const Bucket& bucket, std::span<const PlannedPiece> planned) {
+void check_handed_over(const Bucket& bucket, std::span<const PlannedPiece> planned, const Exec& place) {
   TW_CHECK(bucket.pieces.size() == planned.size(), UsageError, "bucket ", bucket.id, " was handed over with ",
            bucket.pieces.size(), " pieces, registered were ", planned.size(),
            "; a parameter without gradient keeps its piece, with null data");
@@ -117,6 +118,11 @@ void check_handed_over(const Bucket& bucket, std::span<const PlannedPiece> plann
              " of parameter '", param.name, "', registered were ", range_text(planned[i].range));
     TW_CHECK(piece.data.dtype == param.dtype, UsageError, "the gradient of '", param.name, "' is ",
              name_of(piece.data.dtype), ", registered was ", name_of(param.dtype));
+    TW_CHECK(reinterpret_cast<std::uintptr_t>(piece.data.data) % bytes_of(param.dtype) == 0, UsageError,
+             "the gradient of '", param.name, "' lies at ", piece.data.data, "; ", name_of(param.dtype),
+             " must be aligned to ", bytes_of(param.dtype), " bytes");
+    if (place.backend == Backend::cuda && piece.data.data != nullptr && piece.data.count != 0)
+      cuda::require_reachable(place, piece.data.data, param.name);
   }
 }
 

@@ -27,8 +27,9 @@ std::vector<std::vector<PlannedPiece>> check_buckets(std::span<const Param> para
                                                      std::span<const BucketPieces> buckets,
                                                      const CompressorTable& compressors, std::uint32_t owners);
 
-/// Throws UsageError naming the first difference between `bucket` and what was registered for it.
-void check_handed_over(const Bucket& bucket, std::span<const PlannedPiece> planned);
+/// Throws UsageError naming the first difference between `bucket` and what was registered for it, or a tensor that is
+/// misaligned or does not lie where `place` works.
+void check_handed_over(const Bucket& bucket, std::span<const PlannedPiece> planned, const Exec& place);
 
 /// Throws UsageError where a plan does not fit into tags and frames.
 void check_plan(const BucketPlan& plan);

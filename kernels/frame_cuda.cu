@@ -23,9 +23,12 @@ std::uint32_t crc_but_for_body(const FrameHeader& header, std::uint64_t body_byt
 struct HeaderKernel {
   FrameHeader header;
   std::uint32_t* frame;
+  const std::uint32_t* status;
 
   __device__ void operator()(Grid) const {
-    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = header.words[threadIdx.x];
+    if (threadIdx.x >= kWordsOfHeader) return;
+    const bool spoilt = status != nullptr && (*status & (kStatusBadFrame | kStatusBadPayload)) != 0;
+    frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : header.words[threadIdx.x];
   }
 };
 
@@ -124,7 +127,7 @@ void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksu
   const bool sums = checksum == Checksum::crc32c;
   FrameHeader begun = header;
   begun.words.back() = sums ? crc_but_for_body(header, frame.size() - sizeof header) : 0;
-  launch(exec, HeaderKernel{begun, words}, 1);
+  launch(exec, HeaderKernel{begun, words, exec.status}, 1);
   if (sums) add_body(exec, words, frame.size());
 }
 

@@ -16,8 +16,9 @@ FrameHeader sealed(FrameHeader header, Checksum checksum, std::span<const std::b
 
 }  // namespace
 
-void seal_in_place(const Exec&, const FrameHeader& header, Checksum checksum, std::span<std::byte> frame) {
-  const FrameHeader whole = sealed(header, checksum, frame);
+void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksum, std::span<std::byte> frame) {
+  FrameHeader whole = sealed(header, checksum, frame);
+  if (exec.status != nullptr && (*exec.status & (kStatusBadFrame | kStatusBadPayload)) != 0) whole.words[0] = 0;
   std::memcpy(frame.data(), &whole, sizeof whole);
 }
 

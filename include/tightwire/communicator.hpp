@@ -126,6 +126,9 @@ class Communicator {
   void begin_step(const StepInfo& step);
   /// Starts the all-reduce of a registered bucket; its pieces must be the registered ones (UsageError names the
   /// difference), null data meaning "no gradient here this step". Gradients are replaced by the mean.
+  ///
+  /// Over a transport that exchanges device memory (nccl) buckets go in ascending order of id, whatever the order in
+  /// which they are handed over: do not wait for one before all lower ones are handed over.
   Work all_reduce(const Bucket& bucket);
   /// The same where another stream made the gradients: they are read once it has come as far as it is now. The caller
   /// does not wait. What is enqueued on any stream after `Work::wait` comes after the mean.
@@ -135,7 +138,7 @@ class Communicator {
   /// Waits for all work, then commits memories on every rank, or rolls them back on every rank.
   StepOutcome end_step(Deadline deadline);
 
-  /// Copies `tensor` of rank `root` to all.
+  /// Copies `tensor` of rank `root` to all. It lies in host memory, as that of `all_reduce_dense` does.
   void broadcast(TensorView tensor, std::uint32_t root, Deadline deadline);
   void barrier(Deadline deadline);
   /// Small exact reductions in rank order, in place: sum, max (f32, u32) or gather-free metrics. At most 1 MiB.

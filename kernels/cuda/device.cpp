@@ -83,6 +83,26 @@ std::uint32_t device_count() {
   return static_cast<std::uint32_t>(count);
 }
 
+void require_usable(const Exec& exec) {
+  const std::uint32_t devices = device_count();
+  TW_CHECK(exec.device < devices, CudaError, "there is no CUDA device ", exec.device, "; devices are 0 to ",
+           devices - 1);
+  int device = 0;
+  if (exec.stream == nullptr) return;
+  TW_CUDA(cudaStreamGetDevice(static_cast<cudaStream_t>(exec.stream), &device));
+  TW_CHECK(device == static_cast<int>(exec.device), UsageError, "the stream is one of CUDA device ", device,
+           ", gradients lie on device ", exec.device);
+}
+
+void require_reachable(const Exec& exec, const void* address, std::string_view tensor) {
+  cudaPointerAttributes found{};
+  TW_CUDA(cudaPointerGetAttributes(&found, address));
+  TW_CHECK(found.type != cudaMemoryTypeUnregistered, UsageError, "'", tensor,
+           "' lies in pageable host memory, which CUDA kernels do not reach; expected memory of device ", exec.device);
+  TW_CHECK(found.type != cudaMemoryTypeDevice || found.device == static_cast<int>(exec.device), UsageError, "'", tensor,
+           "' lies on CUDA device ", found.device, "; expected memory of device ", exec.device);
+}
+
 CurrentDevice::CurrentDevice(std::uint32_t device) {
   int current = 0;
   TW_CUDA(cudaGetDevice(&current));

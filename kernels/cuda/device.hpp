@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include <tightwire/exec.hpp>
 
 namespace tw::cuda {
 
@@ -14,6 +17,13 @@ std::string summary();
 std::string unavailable();
 /// How many devices there are, at least 1. Throws CudaError of what is missing otherwise.
 std::uint32_t device_count();
+
+/// Throws CudaError where the device of `exec` cannot be used: no driver, an older one, no such device; UsageError
+/// where its stream is another device's.
+void require_usable(const Exec& exec);
+/// Throws UsageError that names the tensor unless kernels on the device of `exec` reach the memory at `address`: the
+/// device's own, managed, or pinned.
+void require_reachable(const Exec& exec, const void* address, std::string_view tensor);
 
 /// Makes a device the thread's current one, and what was current before it again at the end of its scope: trainers have
 /// their own idea of the current device. What was current is a context, or none at all: it is put back through the

@@ -23,6 +23,9 @@ std::string unavailable() { return kMissing; }
 
 std::uint32_t device_count() { fail(); }
 
+void require_usable(const Exec&) { fail(); }
+void require_reachable(const Exec&, const void*, std::string_view) { fail(); }
+
 CurrentDevice::CurrentDevice(std::uint32_t) { fail(); }
 CurrentDevice::~CurrentDevice() = default;
 
@@ -41,6 +44,7 @@ Timeline::~Timeline() = default;
 Timeline::Mark Timeline::mark() { fail(); }
 bool Timeline::reached(Mark) { fail(); }
 void Timeline::settle() noexcept {}
+void Timeline::settle(double) noexcept {}
 
 DeviceFacts device_facts(std::uint32_t) { fail(); }
 

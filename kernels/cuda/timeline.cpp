@@ -1,5 +1,7 @@
 #include "kernels/cuda/timeline.hpp"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "kernels/cuda/device.hpp"
@@ -48,6 +50,13 @@ Timeline::~Timeline() { settle(); }
 void Timeline::settle() noexcept {
   cudaStreamSynchronize(stream_of(exec_));
   cudaStreamSynchronize(static_cast<cudaStream_t>(calls_.get()));
+}
+
+void Timeline::settle(double seconds) noexcept {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (cudaStreamQuery(stream_of(exec_)) == cudaErrorNotReady && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // there is no waiting with a deadline
+  cudaGetLastError();
 }
 
 Timeline::Mark Timeline::mark() {

@@ -53,6 +53,8 @@ class Timeline {
   Mark upcoming() const { return made_ + 1; }
   /// Blocks until the stream is done and no call is due. Never throws: a device that failed calls nothing more.
   void settle() noexcept;
+  /// The same for the stream alone, at most so many seconds.
+  void settle(double seconds) noexcept;
 
  private:
   Exec exec_;

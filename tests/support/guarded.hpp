@@ -16,7 +16,8 @@ class Guarded {
  public:
   explicit Guarded(std::size_t count, T fill = {}, std::size_t offset = 0)
       : begin_(kGuard + offset * sizeof(T)), count_(count) {
-    bytes_.assign(begin_ + count * sizeof(T) + kGuard, kCanary);
+    bytes_.resize(begin_ + count * sizeof(T) + kGuard);
+    std::fill(bytes_.begin(), bytes_.end(), kCanary);
     for (T& element : span()) element = fill;
   }
 
