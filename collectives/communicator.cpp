@@ -1,6 +1,7 @@
 #include <tightwire/communicator.hpp>
 
 #include <cstring>
+#include <optional>
 
 #include "collectives/algorithm.hpp"
 #include "collectives/bucket_task.hpp"
@@ -84,6 +85,7 @@ class Communicator::Impl {
 
   bool on_device() const { return options_.exec.backend == Backend::cuda; }
   void require(Phase phase, std::string_view call) const;
+  std::string describe_place() const;
   void prepare_buckets(Group& group);
   void start_vote();
   void hand_over_missing();
@@ -114,7 +116,11 @@ Communicator::Impl::Impl(TransportPtr transport, CommunicatorOptions options)
     : options_(std::move(options)), compressors_(options_.codec, options_.codec_for) {
   check_algorithm_name(options_.algorithm);
   TW_CHECK(options_.chunk_bytes >= 1024, UsageError, "chunk_bytes is ", options_.chunk_bytes, "; at least 1024");
-  if (on_device()) cuda::require_usable(options_.exec);
+  std::optional<cuda::CurrentDevice> current;
+  if (on_device()) {
+    cuda::require_usable(options_.exec);
+    current.emplace(options_.exec.device);
+  }
   engine_ = std::make_shared<Engine>(std::move(transport), options_.exec, options_.log);
   engine_->run([&](Group& group) {
     group.seed = options_.seed;
@@ -143,11 +149,18 @@ void Communicator::Impl::register_parameters(std::vector<Param> params, std::spa
                         PlanOptions{owners, options_.chunk_bytes});
     check_plan(plans_.back());
   }
-  agree(describe_configuration(options_, compressors_) + describe_params(params_) + describe_buckets(plans_),
+  agree(describe_configuration(options_, compressors_) + describe_place() + describe_params(params_) +
+            describe_buckets(plans_),
         [&](std::span<const std::byte> blob) { return all_gather(blob, MessageKind::handshake, deadline); });
   engine_->run([&](Group& group) { prepare_buckets(group); });
   tickets_.resize(plans_.size());
   phase_ = Phase::between_steps;
+}
+
+// Messages in device memory meet only messages in device memory.
+std::string Communicator::Impl::describe_place() const {
+  if (!engine_->group().transport.caps().device_memory) return {};
+  return detail::concat("gradients: ", on_device() ? "on devices" : "on the host", "\n");
 }
 
 void Communicator::Impl::prepare_buckets(Group& group) {

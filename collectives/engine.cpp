@@ -32,6 +32,7 @@ Engine::Engine(TransportPtr transport, const Exec& place, std::function<void(con
     : transport_(std::move(transport)),
       rank_(transport_->rank()),
       ranks_(transport_->ranks()),
+      place_(place),
       group_(*transport_, place),
       log_(std::move(log)),
       thread_([this] { loop(); }) {}
@@ -104,6 +105,9 @@ void Engine::fail(Failure failure) {
 void Engine::loop() {
   const ScopedFloatMode mode(FloatMode::ieee);  // the thread that made this one may flush denormals
   try {
+    // Calls of CUDA that name no device go to the current one, and make it a context there.
+    std::optional<cuda::CurrentDevice> current;
+    if (place_.backend == Backend::cuda) current.emplace(place_.device);
     while (take_orders() == Orders::go_on) {
       const bool busy = advance_all();
       transport_->progress(busy ? Deadline(Deadline::Clock::now()) : Deadline::in(kIdleSeconds));

@@ -21,6 +21,7 @@
 #include "collectives/algorithm.hpp"
 #include "collectives/failure.hpp"
 #include "collectives/group.hpp"
+#include "kernels/cuda/device.hpp"
 
 namespace tw {
 
@@ -90,6 +91,7 @@ class Engine {
 
   TransportPtr transport_;
   const std::uint32_t rank_, ranks_;
+  const Exec place_;
   Group group_;
   std::list<Active> active_;  // of the thread alone
   std::function<void(const std::string&)> log_;

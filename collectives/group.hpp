@@ -51,17 +51,20 @@ class PhaseTimer {
 struct DeviceSide {
   DeviceSide(std::uint32_t device, std::function<void()> wake)
       : stream(device),
+        awaiting(device),
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
         exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get(), .batch = &batch},
-        timeline(exec, std::move(wake)) {}
+        timeline(exec, wake),
+        arrivals({.backend = Backend::cuda, .device = device, .stream = awaiting.get()}, std::move(wake)) {}
 
-  cuda::Stream stream;
+  cuda::Stream stream, awaiting;
   Arena arena;
   BufferPool buffers;
   LaunchBatch batch;
   Exec exec;
   cuda::Timeline timeline;
+  cuda::Timeline arrivals;  ///< of gradients: of a stream that does nothing but wait for those that make them
 };
 
 /// Frames lie in host memory, for the transport; sums, residuals and what codecs take and give, where `exec` works.
@@ -110,7 +113,9 @@ struct Group {
   void retire(Buffer buffer);
   /// Waits for the device, which may still read buffers and wake the transport: before either goes.
   void settle() noexcept {
-    if (device) device->timeline.settle();
+    if (!device) return;
+    device->timeline.settle();
+    device->arrivals.settle();
   }
   /// The same for the trainer's tensors, after a failure and for no more than so many seconds.
   void settle(double seconds) noexcept {

@@ -113,8 +113,7 @@ const BenchmarkedOp kOps[] = {
     {"remainder", [](const Exec& e, OpArrays& b) { remainder(e, b.values, b.out, b.residual_out); }},
     {"clear", [](const Exec& e, OpArrays& b) { clear_bytes(e, std::as_writable_bytes(b.out)); }},
     {"divide", [](const Exec& e, OpArrays& b) { divide(e, b.out, 1.0f); }},
-    {"descend",
-     [](const Exec& e, OpArrays& b) { descend(e, {0.01f, 0.9f, 0.001f}, b.values, b.residual_out, b.out); }},
+    {"descend", [](const Exec& e, OpArrays& b) { descend(e, {0.01f, 0.9f, 0.001f}, b.values, b.residual_out, b.out); }},
     {"average", [](const Exec& e, OpArrays& b) { average(e, b.values, 2.0f, b.out); }},
 };
 

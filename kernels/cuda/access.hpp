@@ -35,7 +35,9 @@ class WarpTile {
   __device__ explicit WarpTile(std::uint64_t first) : first_(first) {}
 
   /// Which element the i-th is.
-  __device__ std::uint64_t index(int i) const { return first_ + 4 * lane() + static_cast<unsigned>(i < 4 ? i : 124 + i); }
+  __device__ std::uint64_t index(int i) const {
+    return first_ + 4 * lane() + static_cast<unsigned>(i < 4 ? i : 124 + i);
+  }
 
   template <class T>
   __device__ Elements<T, kCount> load(const T* from) const {

@@ -55,6 +55,8 @@ class Timeline {
   void settle() noexcept;
   /// The same for the stream alone, at most so many seconds.
   void settle(double seconds) noexcept;
+  /// Of its stream.
+  const Exec& exec() const { return exec_; }
 
  private:
   Exec exec_;

@@ -73,6 +73,19 @@ TEST_F(NcclExchange, SendsAParcelToEachRankAHop) {
   });
 }
 
+// Else the one would wait in device memory for what the other never sends there.
+TEST_F(NcclExchange, RanksThatDisagreeOnWhereGradientsLieAreToldAtRegistration) {
+  GroupSpec spec = group_of(2, "int8", "two_shot");
+  auto transports = connect_threads(2, {.transport = spec.transport});
+  on_ranks(2, [&](std::uint32_t rank) {
+    GroupSpec own = spec;
+    own.devices = rank == 0 ? Devices::all : Devices::none;
+    const auto message = message_of<UsageError>([&] { Member(own, std::move(transports[rank])); });
+    EXPECT_NE(message.find("on devices"), std::string::npos) << message;
+    EXPECT_NE(message.find("on the host"), std::string::npos) << message;
+  });
+}
+
 // Flips a bit of every message that comes to device memory.
 class Harming final : public TransportWrapper {
  public:

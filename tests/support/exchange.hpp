@@ -43,8 +43,8 @@ std::vector<Param> awkward_params(std::uint64_t largest = 1u << 20);
 enum class Values : std::uint8_t { gaussian, integers };
 Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t step, std::uint32_t rank);
 
-/// Whose gradients lie on a device: nobody's, those of every rank but 0, 3, 6, ... (ranks of both kinds share a job), or
-/// everybody's.
+/// Whose gradients lie on a device: nobody's, those of every rank but 0, 3, 6, ... (ranks of both kinds share a job),
+/// or everybody's.
 enum class Devices : std::uint8_t { none, mixed, all };
 #if defined(TW_TEST_NCCL)
 inline constexpr Devices kDevices = Devices::all;

@@ -16,8 +16,7 @@ class Guarded {
  public:
   explicit Guarded(std::size_t count, T fill = {}, std::size_t offset = 0)
       : begin_(kGuard + offset * sizeof(T)), count_(count) {
-    bytes_.resize(begin_ + count * sizeof(T) + kGuard);
-    std::fill(bytes_.begin(), bytes_.end(), kCanary);
+    bytes_ = canaries(begin_ + count * sizeof(T) + kGuard);
     for (T& element : span()) element = fill;
   }
 
@@ -38,6 +37,10 @@ class Guarded {
  private:
   static constexpr std::size_t kGuard = 64;
   static constexpr std::byte kCanary{0xc5};
+  // Out of line: inlined where counts come from parameters, GCC 12 warns of lengths that cannot be.
+  [[gnu::noinline]] static AlignedVector<std::byte> canaries(std::size_t bytes) {
+    return AlignedVector<std::byte>(bytes, kCanary);
+  }
   AlignedVector<std::byte> bytes_;
   std::size_t begin_;
   std::size_t count_;
