@@ -8,9 +8,11 @@
 
 #include <tightwire/communicator.hpp>
 
+#include "tools/device.hpp"
+
 namespace tw {
 
-/// One row to be: a tensor of `count` f32 under `options`.
+/// One row to be: a tensor of `count` f32 under `options`, where `options.exec` says.
 struct AllReduceCase {
   std::uint64_t count = 0;
   std::uint64_t iterations = 20;
@@ -27,18 +29,17 @@ struct AllReduceResult {
   std::uint64_t wire_bytes = 0;  ///< an iteration, headers and vote included: of the rank that sends most
   double relative_error = 0;     ///< of the first step, L2 against the exact mean: of the worst rank
   std::uint64_t wrong = 0;       ///< elements, over ranks, that are not the exact mean
+  bool timed = true;             ///< false where no GPU did the work of a device: then all times are NaN
 };
+
+/// Makes `place` the one where the tensor lies and is coded, with as many workers as the case had.
+void put(AllReduceCase& one, Exec place);
 
 /// Runs one case on one rank; collective. All ranks return the same.
 AllReduceResult measure_all_reduce(TransportPtr transport, const AllReduceCase& one);
 
-/// Runs one case with every rank a thread of this process.
-AllReduceResult measure_on_threads(std::uint32_t ranks, const ConnectOptions& connect, const AllReduceCase& one);
-
-/// What a rank contributes: element i is value i % kPeriod. The sum over ranks, in any order, is exact in f32.
-std::vector<float> contribution(std::uint32_t rank, std::uint32_t ranks, std::uint64_t count);
-/// The mean of all contributions: exactly what a lossless all-reduce gives.
-std::vector<float> exact_mean(std::uint32_t ranks, std::uint64_t count);
-inline constexpr std::uint64_t kPeriod = 1000003;  // a prime, so that repeats do not fall together with blocks
+/// Runs one case with every rank a thread of this process, put where `device` says.
+AllReduceResult measure_on_threads(std::uint32_t ranks, const ConnectOptions& connect, const AllReduceCase& one,
+                                   const DeviceChoice& device = {});
 
 }  // namespace tw

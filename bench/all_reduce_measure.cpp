@@ -1,83 +1,48 @@
-// Measures one all-reduce. Contributions are bell-shaped (sums of eight uniform numbers) on a grid so coarse that sums
-// over ranks need no rounding; the exact mean is then known, whatever the order of summation.
+// Measures one all-reduce, of a tensor on the host or on a device, by the host's clock.
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <thread>
 
 #include "bench/all_reduce.hpp"
+#include "bench/reduced_tensor.hpp"
+#include "collectives/transport.hpp"
 #include "kernels/base/check.hpp"
-#include "kernels/base/philox.hpp"
+#include "kernels/cuda/facts.hpp"
 
 namespace tw {
 namespace {
-
-constexpr std::uint32_t kSeed = 20240521;
-
-/// Sum of eight 16-bit numbers, centred: 19 bits with its sign, so that sums of 64 ranks fit the 24 bits of an f32.
-int bell(const PhiloxCounter& words) {
-  int sum = -4 * 65535;
-  for (const std::uint32_t word : words) sum += static_cast<int>((word & 0xffff) + (word >> 16));
-  return sum;
-}
-
-/// Bits to drop of each number so that sums of `ranks` stay exact.
-int spare_bits(std::uint32_t ranks) { return std::max(0, static_cast<int>(std::bit_width(ranks - 1)) - 6); }
-
-/// Grid steps: rank's contribution at element i.
-int grid_value(std::uint32_t rank, std::uint32_t ranks, std::uint64_t i) {
-  return bell(philox4x32({static_cast<std::uint32_t>(i), rank, 0, 0}, {kSeed, 0})) >> spare_bits(ranks);
-}
-float grid_step(std::uint32_t ranks) { return std::ldexp(1.0f, spare_bits(ranks) - 16); }
 
 /// What one rank tells the others of a case, besides its seconds of every iteration.
 struct RankReport {
   double encode_seconds = 0, comm_seconds = 0, decode_seconds = 0, relative_error = 0;
   std::uint64_t wire_bytes = 0, wrong = 0;
+  std::uint64_t untimed = 0;  // whether no GPU did a device's work
 };
-
-struct Comparison {
-  double relative_error = 0;
-  std::uint64_t wrong = 0;
-};
-
-Comparison compare(std::span<const float> got, std::span<const float> exact) {
-  double error = 0, norm = 0;
-  Comparison comparison;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double expected = exact[i % exact.size()];
-    error += (got[i] - expected) * (got[i] - expected);
-    norm += expected * expected;
-    comparison.wrong += got[i] == exact[i % exact.size()] ? 0 : 1;
-  }
-  comparison.relative_error = norm > 0 ? std::sqrt(error / norm) : std::sqrt(error);
-  return comparison;
-}
 
 /// One rank's side of a case.
 class Measurement {
  public:
   Measurement(TransportPtr transport, const AllReduceCase& one)
       : case_(one),
-        communicator_(std::move(transport), one.options),
         params_{{"data", 0, 1, one.count, DType::f32}},
-        own_(contribution(communicator_.rank(), communicator_.ranks(), std::min(one.count, kPeriod))),
-        gradient_(one.count) {
+        tensor_(one.options.exec, {transport->rank(), transport->ranks()}, one.count),
+        communicator_(std::move(transport), one.options) {
+    report_.untimed =
+        one.options.exec.backend == Backend::cuda && cuda::device_facts(one.options.exec.device).interpreted;
     communicator_.register_parameters(params_, plan_buckets(params_, UINT64_MAX));
   }
 
   AllReduceResult run() {
-    const auto exact = exact_mean(communicator_.ranks(), std::min(case_.count, kPeriod));
     const std::uint64_t steps = case_.warmup + case_.iterations;
     for (std::uint64_t step = 0; step < steps; ++step) {
       if (step == case_.warmup) start_counting();
       one_step(step);
       if (step != 0 && step + 1 != steps) continue;
-      const Comparison comparison = compare(gradient_, exact);
+      const Comparison comparison = tensor_.compare();
       report_.wrong += comparison.wrong;
       if (step == 0) report_.relative_error = comparison.relative_error;  // later ones depend on the memories
     }
@@ -94,10 +59,8 @@ class Measurement {
   }
 
   void one_step(std::uint64_t step) {
-    for (std::uint64_t i = 0; i < case_.count; i += own_.size())
-      std::copy_n(own_.begin(), std::min<std::uint64_t>(own_.size(), case_.count - i),
-                  gradient_.begin() + static_cast<std::ptrdiff_t>(i));
-    const Piece piece{&params_[0], 0, {gradient_.data(), DType::f32, case_.count}};
+    tensor_.fill();
+    const Piece piece{&params_[0], 0, tensor_.view()};
     communicator_.barrier(deadline());
     const Stats before = communicator_.stats();
     const auto begin = Deadline::Clock::now();
@@ -131,6 +94,7 @@ class Measurement {
       add(result, report);
     }
     summarise(result, std::move(slowest));
+    if (!result.timed) forget_times(result);
     return result;
   }
 
@@ -142,6 +106,7 @@ class Measurement {
     result.wire_bytes = std::max(result.wire_bytes, report.wire_bytes / seconds_.size());
     result.relative_error = std::max(result.relative_error, report.relative_error);
     result.wrong += report.wrong;
+    result.timed = result.timed && report.untimed == 0;
   }
 
   static void summarise(AllReduceResult& result, std::vector<double> seconds) {
@@ -153,10 +118,16 @@ class Measurement {
     result.median_seconds = (seconds[seconds.size() / 2] + seconds[(seconds.size() - 1) / 2]) / 2;
   }
 
+  static void forget_times(AllReduceResult& result) {
+    for (double* seconds : {&result.seconds, &result.median_seconds, &result.lowest_seconds, &result.highest_seconds,
+                            &result.encode_seconds, &result.comm_seconds, &result.decode_seconds})
+      *seconds = std::numeric_limits<double>::quiet_NaN();
+  }
+
   AllReduceCase case_;
-  Communicator communicator_;
   std::vector<Param> params_;
-  std::vector<float> own_, gradient_;
+  ReducedTensor tensor_;
+  Communicator communicator_;  // after what it works on
   std::vector<double> seconds_;
   RankReport report_;
 };
@@ -183,28 +154,19 @@ class FirstError {
 
 }  // namespace
 
-std::vector<float> contribution(std::uint32_t rank, std::uint32_t ranks, std::uint64_t count) {
-  std::vector<float> values(count);
-  for (std::uint64_t i = 0; i < count; ++i)
-    values[i] = static_cast<float>(grid_value(rank, ranks, i % kPeriod)) * grid_step(ranks);
-  return values;
-}
-
-std::vector<float> exact_mean(std::uint32_t ranks, std::uint64_t count) {
-  std::vector<float> mean(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    int sum = 0;
-    for (std::uint32_t rank = 0; rank < ranks; ++rank) sum += grid_value(rank, ranks, i % kPeriod);
-    mean[i] = static_cast<float>(sum) * grid_step(ranks) / static_cast<float>(ranks);
-  }
-  return mean;
+void put(AllReduceCase& one, Exec place) {
+  place.workers = one.options.exec.workers;
+  one.options.exec = place;
 }
 
 AllReduceResult measure_all_reduce(TransportPtr transport, const AllReduceCase& one) {
   return Measurement(std::move(transport), one).run();
 }
 
-AllReduceResult measure_on_threads(std::uint32_t ranks, const ConnectOptions& connect, const AllReduceCase& one) {
+AllReduceResult measure_on_threads(std::uint32_t ranks, const ConnectOptions& connect, const AllReduceCase& one,
+                                   const DeviceChoice& device) {
+  std::vector<AllReduceCase> cases(ranks, one);
+  for (std::uint32_t rank = 0; rank < ranks; ++rank) put(cases[rank], place_of(device, rank));
   auto transports = connect_threads(ranks, connect);
   std::vector<AllReduceResult> results(ranks);
   FirstError error;
@@ -213,7 +175,7 @@ AllReduceResult measure_on_threads(std::uint32_t ranks, const ConnectOptions& co
     for (std::uint32_t rank = 0; rank < ranks; ++rank)
       threads.emplace_back([&, rank] {
         try {
-          results[rank] = measure_all_reduce(std::move(transports[rank]), one);
+          results[rank] = measure_all_reduce(std::move(transports[rank]), cases[rank]);
         } catch (const PeerError&) {
           error.record(std::current_exception(), true);
         } catch (...) {

@@ -29,7 +29,8 @@ struct AllReduceRow {
   double bus_factor() const { return 2.0 * (ranks - 1) / ranks; }
 };
 
-std::string all_reduce_heading(const nlohmann::ordered_json& context);
+/// `device`: what the tensors lie on, where that is none of the host.
+std::string all_reduce_heading(const nlohmann::ordered_json& context, const std::string& device);
 std::string all_reduce_line(const AllReduceRow& row);
 /// nccl-tests' footer.
 std::string all_reduce_footer(const std::vector<AllReduceRow>& rows);

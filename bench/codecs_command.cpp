@@ -1,5 +1,4 @@
 // `tightwire bench codecs`: options, the table, the JSON rows.
-#include <charconv>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -7,10 +6,12 @@
 #include "bench/codecs.hpp"
 #include "bench/codecs_device.hpp"
 #include "bench/commands.hpp"
+#include "bench/device_json.hpp"
 #include "bench/table.hpp"
 #include "compress/compressor.hpp"
 #include "kernels/base/check.hpp"
 #include "tools/context.hpp"
+#include "tools/device.hpp"
 #include "tools/files.hpp"
 
 namespace tw {
@@ -27,16 +28,6 @@ std::size_t index_in(const std::string_view (&names)[size], std::string_view opt
 }
 
 std::string_view name_of(CodecData data) { return kCodecDataNames[static_cast<std::size_t>(data)]; }
-
-nlohmann::ordered_json facts_json(const cuda::DeviceFacts& facts) {
-  return {{"name", facts.name},
-          {"architecture", facts.architecture},
-          {"runtime", facts.runtime},
-          {"driver", facts.driver},
-          {"multiprocessors", facts.multiprocessors},
-          {"memory_bytes", facts.memory_bytes},
-          {"cache_bytes", facts.cache_bytes}};
-}
 
 // Rates of rows that nobody timed are NaN, which JSON writes as null.
 nlohmann::ordered_json row_json(const CodecRow& row) {
@@ -82,18 +73,6 @@ std::vector<std::string> cells_of(const CodecRow& row) {
   return cells;
 }
 
-// "cpu", "cuda" or "cuda:1": the device's number, or none.
-std::optional<std::uint32_t> device_of(const std::string& option) {
-  if (option == "cpu") return std::nullopt;
-  if (option == "cuda") return 0;
-  const std::string_view number = option.starts_with("cuda:") ? std::string_view(option).substr(5) : "";
-  std::uint32_t device = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), device);
-  TW_CHECK(!number.empty() && error == std::errc() && end == number.data() + number.size(), UsageError, "--device '",
-           option, "'; it is cpu, cuda, or cuda:N for another than the first");
-  return device;
-}
-
 class CodecsCommand final : public Command {
  public:
   void declare(Options& options) override {
@@ -111,10 +90,10 @@ class CodecsCommand final : public Command {
   int run() override {
     const std::vector<CodecCase> cases = checked_cases();
     std::vector<CodecRow> rows;
-    if (const auto device = device_of(device_)) {
+    if (const DeviceChoice device = parse_device(device_); device.backend == Backend::cuda) {
       TW_CHECK(threads_ == 1, UsageError, "--threads ", threads_, " with --device ", device_,
                ": threads are the CPU's; leave them out");
-      DeviceCodecBench bench(count_, *device);
+      DeviceCodecBench bench(count_, device.number.value_or(0));
       facts_ = bench.facts();
       for (const CodecCase& one : cases) rows.push_back(bench.measure(one));
     } else {
@@ -164,7 +143,7 @@ class CodecsCommand final : public Command {
     nlohmann::ordered_json json{
         {"kind", "bench codecs"}, {"schema_version", kSchemaVersion}, {"context", run_context(conditions)}};
     json["backend"] = facts_ ? "cuda" : backend_;
-    if (facts_) json["device"] = facts_json(*facts_);
+    if (facts_) json["device"] = device_json(*facts_);
     json["units"] = {{"gbps", "1e9 uncompressed bytes a second; memcpy: copied bytes"}};
     for (const CodecRow& row : rows) json["results"].push_back(row_json(row));
     return json;

@@ -83,7 +83,10 @@ nlohmann::ordered_json info_json() {
   info["nccl"] = nccl_summary();
   info["cuda"] = cuda::summary();
   for (const TransportRow& row : transport_table())
-    info["transports"].push_back({{"name", row.name}, {"summary", row.summary}, {"unavailable", row.unavailable()}});
+    info["transports"].push_back({{"name", row.name},
+                                  {"summary", row.summary},
+                                  {"unavailable", row.unavailable()},
+                                  {"device_memory", row.device_memory()}});
   for (const Algorithm* algorithm : algorithm_table())
     info["algorithms"].push_back({{"name", algorithm->name()}, {"summary", algorithm->summary()}});
   for (const CodecRow& row : codec_table()) info["codecs"].push_back(codec_json(row));
@@ -112,10 +115,10 @@ void print_text(const nlohmann::ordered_json& info) {
             << context["cpu"].get<std::string>() << ", " << context["cores"] << " cores; SIMD "
             << context["simd"].get<std::string>() << " of " << joined(info["simd_targets"]) << '\n'
             << info["cuda"].get<std::string>() << "\n\ntransports\n";
-  TextTable transports({"name", "what it does", ""});
+  TextTable transports({"name", "what it does", "memory of a device", ""});
   for (const auto& row : info["transports"]) {
     const std::string missing = row["unavailable"];
-    transports.add({row["name"], row["summary"], missing.empty() ? "" : "not here: " + missing});
+    transports.add({row["name"], row["summary"], row["device_memory"], missing.empty() ? "" : "not here: " + missing});
   }
   std::cout << transports.aligned("  ") << "  " << info["ucx"].get<std::string>() << "\n  "
             << info["nccl"].get<std::string>() << "\n\nalgorithms\n";

@@ -2,7 +2,6 @@
 
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -10,9 +9,8 @@
 #include <tightwire/connect.hpp>
 
 #include "kernels/base/check.hpp"
-#include "kernels/cuda/device.hpp"
+#include "tools/device.hpp"
 #include "trainer/dataset.hpp"
-#include "trainer/device.hpp"
 #include "trainer/model.hpp"
 #include "trainer/trainer.hpp"
 
@@ -85,13 +83,6 @@ LaunchInfo launch_of(const TrainOptions& options, const LaunchInfo::Lookup& look
   return launch;
 }
 
-// A transport that moves device memory takes the thread's current device.
-TransportPtr connect_rank(const TrainOptions& options, const Exec& place, const LaunchInfo& launch) {
-  std::optional<cuda::CurrentDevice> current;
-  if (place.backend == Backend::cuda) current.emplace(place.device);
-  return connect(launch, {options.transport, options.interface, options.deadline_seconds});
-}
-
 }  // namespace
 
 JobPlan plan_job(const TrainOptions& options, const LaunchInfo::Lookup& lookup) {
@@ -118,7 +109,8 @@ Summary run_job(const TrainOptions& asked, const JobPlan& plan, std::ostream& to
   if (plan.part == Part::threads) return train_threads(options, plan.ranks, told);
   const Exec place = place_of(parse_device(options.device), plan.launch.local_rank);
   const Dataset dataset = load_dataset(options.dataset, options.data_dir);
-  TransportPtr transport = connect_rank(options, place, plan.launch);
+  TransportPtr transport =
+      connect_from(place, plan.launch, {options.transport, options.interface, options.deadline_seconds});
   return train_rank(options, place, dataset, std::move(transport), told);
 }
 

@@ -11,7 +11,7 @@
 #include "collectives/algorithm.hpp"
 #include "compress/compressor.hpp"
 #include "kernels/base/check.hpp"
-#include "trainer/device.hpp"
+#include "tools/device.hpp"
 #include "trainer/model.hpp"
 #include "trainer/schedule.hpp"
 

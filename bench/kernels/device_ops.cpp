@@ -13,7 +13,7 @@
 namespace tw {
 namespace {
 
-constexpr std::uint64_t kBytesAnElement = 48;  // of OpBuffers and of scratch memory, rounded up
+constexpr std::uint64_t kBytesAnElement = 52;  // of OpBuffers and of scratch memory, rounded up
 constexpr std::uint64_t kSmallest = 64 << 10, kLargest = std::uint64_t{1} << 30;
 
 // Benchmarks of one size come one after another: the buffers of the size before are not kept.

@@ -16,6 +16,10 @@ constexpr std::string_view kCandidates =
 constexpr std::string_view kHistograms = "as topk/encode_ef; each tensor has histograms of its own and most are small";
 constexpr std::string_view kEqual = "as topk/encode; counts of equal digits are one access on sm_90 and counted as 32";
 constexpr std::string_view kSomewhere = "only pairs are read; where a stretch's pairs begin is anywhere";
+constexpr std::string_view kLookups =
+    "a lookup a byte in tables of shared memory and the data's bytes say which banks meet";
+constexpr std::string_view kNeighbour =
+    "every fourth index is read again as the neighbour's: from the cache since it is near";
 constexpr std::string_view kPhilox = "ten rounds of Philox for four elements are 30 of its instructions";
 
 // Terms in the order: what is read, what is written.
@@ -51,12 +55,16 @@ constexpr Floor kFloors[] = {
     {"fp16/decode_add", 2 + 4 + 4, ""},
     {"randomk/indices", kPicked * 4, ""},
     {"randomk/gather", kPicked*(4 + kSector + 4), kLone},
+    {"randomk/scale", kPicked*(4 + 4), ""},
+    {"frame/seal", 4, kLookups},
+    {"frame/check", 4, kLookups},
     {"topk/encode", 4 + kPicked * 8, kCandidates},
     {"topk/encode_ef", 4 + 4 + 4 + kPicked*(8 + kSector), kCandidates},
     {"topk/encode_ties", 4 + kPicked * 8, kCandidates},
     {"topk/encode_zeros", 4 + kPicked * 8, kEqual},
     {"topk/decode", kPicked * 8 + 4, kSomewhere},
     {"topk/decode_add", kPicked*(8 + kSector + kSector), kLone},
+    {"topk/check", kPicked * 4, kNeighbour},
     {"topk/clear", kPicked*(4 + kSector), kLone},
     {"int8/encode_ef/bucket", 4 + 4 + 1 + kUnit + 4, ""},
     {"int8/decode_add/bucket", 1 + kUnit + 4 + 4, ""},

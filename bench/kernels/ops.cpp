@@ -10,6 +10,7 @@
 #include "kernels/cuda/stream.hpp"
 #include "kernels/dither.hpp"
 #include "kernels/feedback.hpp"
+#include "kernels/frame.hpp"
 #include "kernels/inspect.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/reduce.hpp"
@@ -101,12 +102,16 @@ const BenchmarkedOp kOps[] = {
      [](const Exec& e, OpArrays& b) {
        scatter(e, {b.indices, b.sparse_values}, {}, b.out);
      }},
+    {"topk/check", [](const Exec& e, OpArrays& b) { check_indices(e, b.indices, b.count); }},
     {"topk/clear", [](const Exec& e, OpArrays& b) { clear_at(e, b.indices, b.values); }},
     {"randomk/indices",
      [](const Exec& e, OpArrays& b) {
        sample_strata(e, {kNoise.words, 0, b.count}, b.indices);
      }},
     {"randomk/gather", [](const Exec& e, OpArrays& b) { gather(e, b.values, sparse_body(b)); }},
+    {"randomk/scale", [](const Exec& e, OpArrays& b) { scale_by_strata(e, b.count, b.sparse_values); }},
+    {"frame/seal", [](const Exec& e, OpArrays& b) { seal_in_place(e, {}, Checksum::crc32c, b.frame); }},
+    {"frame/check", [](const Exec& e, OpArrays& b) { check_in_place(e, {}, Checksum::crc32c, b.frame); }},
     {"inspect", [](const Exec& e, OpArrays& b) { inspect(e, b.values); }},
     {"accumulate", [](const Exec& e, OpArrays& b) { accumulate(e, b.values, b.out); }},
     {"correct", [](const Exec& e, OpArrays& b) { correct(e, b.values, b.residual_in, b.residual_out); }},
@@ -145,6 +150,7 @@ OpArrays OpBuffers::arrays(std::uint64_t count) {
   made.residual_out = array<float>(count);
   made.out = array<float>(count);
   made.zeros = array<float>(count);
+  made.frame = std::as_writable_bytes(array<float>(count, normal));
   for (float& value : normal) value = std::rint(4 * value) / 4;
   made.ties = array<float>(count, normal);
   made.units = array<float>(parts(count, kBlock));

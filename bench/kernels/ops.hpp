@@ -25,6 +25,7 @@ struct OpArrays {
   std::span<std::uint32_t> words, indices;
   std::span<std::uint16_t> halves;
   std::span<std::int8_t> codes;
+  std::span<std::byte> frame;  ///< of f32, header included
 };
 
 /// Such room for each of several runs, in the memory that a backend works on.

@@ -12,15 +12,23 @@
 
 namespace tw {
 
+namespace {
+std::string staged() { return "staged through pinned memory"; }
+}  // namespace
+
 std::span<const TransportRow> transport_table() {
   static constexpr TransportRow table[] = {
-      {"loopback", "ranks are threads of one process", [] { return std::string(); }, connect_loopback},
-      {"counting", "counts what passes to inner=(...)", [] { return std::string(); }, connect_counting},
-      {"faulty", "harms what passes to inner=(...), by a seed", [] { return std::string(); }, connect_faulty},
-      {"rate_limited", "inner=(...) behind a link of gbit=...", [] { return std::string(); }, connect_rate_limited},
-      {"tcp", "one socket between every two ranks", [] { return std::string(); }, connect_tcp},
-      {"ucx", "shared memory inside a host, TCP or RDMA between hosts", ucx_unavailable, connect_ucx},
-      {"nccl", "device memory over NCCL, host memory over control=(tcp)", nccl_unavailable, connect_nccl},
+      {"loopback", "ranks are threads of one process", [] { return std::string(); }, connect_loopback, staged},
+      {"counting", "counts what passes to inner=(...)", [] { return std::string(); }, connect_counting,
+       [] { return std::string("as inner=(...)"); }},
+      {"faulty", "harms what passes to inner=(...), by a seed", [] { return std::string(); }, connect_faulty, staged},
+      {"rate_limited", "inner=(...) behind a link of gbit=...", [] { return std::string(); }, connect_rate_limited,
+       staged},
+      {"tcp", "one socket between every two ranks", [] { return std::string(); }, connect_tcp, staged},
+      {"ucx", "shared memory inside a host, TCP or RDMA between hosts", ucx_unavailable, connect_ucx,
+       ucx_device_memory},
+      {"nccl", "device memory over NCCL, host memory over control=(tcp)", nccl_unavailable, connect_nccl,
+       [] { return std::string("direct, in the order of a stream"); }, true},
   };
   return table;
 }

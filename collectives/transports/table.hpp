@@ -20,6 +20,10 @@ struct TransportRow {
   std::string (*unavailable)();
   /// Connects all ranks of `bootstrap`. `term` holds the row's own arguments. Collective.
   TransportPtr (*connect)(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options);
+  /// For people: how what lies on a device gets to another rank.
+  std::string (*device_memory)();
+  /// Whether it takes device memory as it is (`Caps::device_memory`), by itself and not by what is inside.
+  bool moves_device_memory = false;
 };
 
 std::span<const TransportRow> transport_table();

@@ -62,7 +62,9 @@ def codecs(path):
 def all_reduce(path):
     def figures(_):
         keys = ("codec", "bytes", "time_us_median", "algbw_gbps", "busbw_gbps", "wire_bytes", "wrong")
-        return {"sizes": [{key: row[key] for key in keys if key in row} for row in read(path)["results"]]}
+        measured = read(path)
+        return {"device": measured["device"],
+                "sizes": [{key: row[key] for key in keys if key in row} for row in measured["results"]]}
     return figures
 
 

@@ -6,6 +6,7 @@
 
 #include "bench/all_reduce.hpp"
 #include "bench/all_reduce_output.hpp"
+#include "bench/reduced_tensor.hpp"
 #include "kernels/base/check.hpp"
 #include "tools/process.hpp"
 
@@ -169,7 +170,9 @@ TEST(AllReduceBench, RefusesMisuse) {
                                             {"--transport", "no_such"},
                                             {"--checksum", "maybe"},
                                             {"--lab", "1gbit"},
-                                            {"--deadline", "0"}};
+                                            {"--deadline", "0"},
+                                            {"--device", "gpu"},
+                                            {"--device", "cuda", "--threads", "2"}};
   for (auto words : cases) {
     if (words[0] != "--transport") words.insert(words.end(), {"--transport", "loopback"});
     const Finished run = bench(words);

@@ -124,6 +124,12 @@ TEST(CommandLine, InfoSpeaksForPeopleAndAsJson) {
   EXPECT_FALSE(info["ucx"].get<std::string>().empty());
   EXPECT_EQ(info["nccl"].get<std::string>().substr(0, 4), "NCCL");
   EXPECT_FALSE(info["cuda"].get<std::string>().empty());
+  for (const auto& transport : info["transports"]) {
+    const std::string memory = transport["device_memory"], wanted = transport["name"] == "nccl"       ? "direct"
+                                                                    : transport["name"] == "counting" ? "as inner"
+                                                                                                      : "staged";
+    EXPECT_TRUE(memory.starts_with(wanted)) << transport["name"] << ": " << memory;
+  }
   for (const char* key : {"date", "revision", "version", "compiler", "cpu", "cores", "threads", "link"})
     EXPECT_TRUE(info["context"].contains(key)) << key;
   bool found = false;

@@ -154,19 +154,22 @@ class Script(InAFolder):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def test_runs_every_kind_of_step_under_ptxrun(self):
-        only = "contract of kernels|bench of|NCCL|memcheck"
+        only = "contract of kernels|bench of|all_reduce|memcheck"
         done = self.check("--ptxrun", PTXRUN_LIB, "--only", only)
         self.assertEqual(done.returncode, 0, done.stdout)
         kept = json.loads((self.folder / "gpu-check.json").read_text())
         outcomes = {step["name"]: step["outcome"] for step in kept["steps"]}
         self.assertEqual(outcomes, {
             "contract of kernels": "passed", "bench of kernels": "passed", "bench of codecs": "passed",
-            "all_reduce of two ranks over NCCL": "skipped", "memcheck of kernels": "skipped",
-            "memcheck of compress": "skipped"}, done.stdout)
+            "all_reduce of two ranks on one GPU": "passed", "all_reduce of two ranks over NCCL": "skipped",
+            "memcheck of kernels": "skipped", "memcheck of compress": "skipped"}, done.stdout)
         steps = {step["name"]: step for step in kept["steps"]}
         self.assertEqual(steps["bench of kernels"]["figures"]["untimed"], 2)
         self.assertEqual(len(steps["bench of codecs"]["figures"]["codecs"]), 7)
         self.assertNotIn("encode_gbps", steps["bench of codecs"]["figures"]["codecs"][0])
+        sizes = steps["all_reduce of two ranks on one GPU"]["figures"]["sizes"]
+        self.assertEqual([row["wrong"] for row in sizes], [0, None])
+        self.assertNotIn("time_us_median", sizes[0])
         self.assertGreater(steps["contract of kernels"]["figures"]["tests"], 1)
         self.assertIn("without a GPU", (self.folder / "gpu-check.md").read_text())
 

@@ -8,7 +8,7 @@
 
 #include "kernels/cuda/timeline.hpp"
 #include "tests/trainer/support.hpp"
-#include "trainer/device.hpp"
+#include "tools/device.hpp"
 #include "trainer/parameters_hash.hpp"
 #include "trainer/placed_floats.hpp"
 

@@ -14,6 +14,8 @@ TransportPtr connect_ucx(Bootstrap&, const SpecTerm&, const ConnectOptions&) {
   TW_FAIL(UsageError, "transport 'ucx' cannot be used here: ", ucx_unavailable());
 }
 
+std::string ucx_device_memory() { return "staged through pinned memory"; }
+
 std::string ucx_summary() { return "not built in (configure with -DTW_UCX=ON)"; }
 
 }  // namespace tw

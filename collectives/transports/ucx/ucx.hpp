@@ -18,4 +18,7 @@ TransportPtr connect_ucx(Bootstrap& bootstrap, const SpecTerm& term, const Conne
 /// Says so where this build has no UCX.
 std::string ucx_summary();
 
+/// For people: that frames of a device are staged, and whether the running UCX reports CUDA memory among its types.
+std::string ucx_device_memory();
+
 }  // namespace tw

@@ -1,11 +1,12 @@
-#include "trainer/device.hpp"
+#include "tools/device.hpp"
 
 #include <charconv>
+#include <optional>
 
 #include "kernels/base/check.hpp"
 #include "kernels/cuda/device.hpp"
 
-namespace tw::trainer {
+namespace tw {
 
 DeviceChoice parse_device(std::string_view text) {
   constexpr std::string_view kNumbered = "cuda:";
@@ -34,4 +35,11 @@ std::string device_name(const Exec& exec) {
   return exec.backend == Backend::cuda ? detail::concat("cuda:", exec.device) : "cpu";
 }
 
-}  // namespace tw::trainer
+// Such a transport takes the thread's current device.
+TransportPtr connect_from(const Exec& place, const LaunchInfo& launch, const ConnectOptions& options) {
+  std::optional<cuda::CurrentDevice> current;
+  if (place.backend == Backend::cuda) current.emplace(place.device);
+  return connect(launch, options);
+}
+
+}  // namespace tw

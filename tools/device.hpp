@@ -1,4 +1,4 @@
-// Where a rank's parameters lie and its gradients are coded: what --device says.
+// Where a rank's gradients lie and are coded, and how it connects from there: what --device says.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include <tightwire/connect.hpp>
 #include <tightwire/exec.hpp>
 
-namespace tw::trainer {
+namespace tw {
 
 /// "cpu", "cuda" or "cuda:N".
 struct DeviceChoice {
@@ -26,4 +27,8 @@ Exec place_of(const DeviceChoice& choice, std::uint32_t local_rank);
 /// "cpu" or "cuda:N".
 std::string device_name(const Exec& exec);
 
-}  // namespace tw::trainer
+/// `connect` from a rank's place: a transport that moves device memory takes the device there, unless its spec names
+/// another.
+TransportPtr connect_from(const Exec& place, const LaunchInfo& launch, const ConnectOptions& options);
+
+}  // namespace tw
