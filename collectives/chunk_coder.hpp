@@ -23,6 +23,12 @@ struct OwnFrame {
   bool sealed = false;
 };
 
+/// A frame in device memory, on 16 bytes, and where kernels tell what is wrong with it.
+struct PlacedFrame {
+  std::span<std::byte> bytes;
+  std::uint32_t* found;
+};
+
 /// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
 class ChunkCoder {
  public:
@@ -52,13 +58,18 @@ class ChunkCoder {
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
 
-  /// Frames that travel from device memory to device memory: `frame` has room for exactly one, on 16 bytes. All is
-  /// enqueued, the look at what others sent too: it reports kStatusBadFrame and kStatusBadPayload.
+  /// Frames that travel from device memory to device memory: room for exactly one, on 16 bytes. All is enqueued, or
+  /// left with the open batch: each call is a job. A mean made of frames in which something was `found` is sealed so
+  /// that nobody takes it for a good one.
   void encode_gradient_into(const Chunk& chunk, std::span<std::byte> frame);
-  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<std::byte> frame);
-  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame, Combine combine,
+  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<const std::uint32_t> found,
+                        std::span<std::byte> frame);
+  /// Looks at what `source` sent: reports kStatusBadFrame and kStatusBadPayload.
+  void check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, PlacedFrame frame);
+  /// Decoding does not look, and stays in bounds.
+  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, PlacedFrame frame, Combine combine,
                             std::span<float> sum);
-  void deliver_mean_from(const Chunk& chunk, std::span<std::byte> frame);
+  void deliver_mean_from(const Chunk& chunk, PlacedFrame frame);
   /// Linear payloads alone, summed there by the transport: this rank's, the chunk's bodies one after another; and the
   /// ranks' sum, which becomes the mean and is delivered.
   void encode_payload_into(const Chunk& chunk, std::span<float> payload);
@@ -95,7 +106,8 @@ class ChunkCoder {
   static std::byte* address_of(const Piece& piece, const Extent& extent);
   Context context_for(std::uint32_t rank, Hop hop) const;
   FrameId frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const;
-  Input gradient_of(const Chunk& chunk, std::size_t extent, Scratch& scratch) const;
+  std::span<float> room_for(const Chunk& chunk, std::size_t extent, Scratch& scratch) const;
+  void fetch_gradient(const Chunk& chunk, std::size_t extent, std::span<float> values) const;
   std::span<float> in_tensor(const Chunk& chunk, std::size_t extent) const;
   using Bodies = std::span<const std::span<const std::byte>>;
 
@@ -111,8 +123,8 @@ class ChunkCoder {
   void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
                      Scratch& scratch);
   void deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch);
-  void seal_on_device(const Chunk& chunk, Hop hop, std::span<std::byte> frame);
-  Bodies checked_on_device(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
+  void seal_on_device(const Chunk& chunk, Hop hop, std::span<const std::uint32_t> found, std::span<std::byte> frame);
+  Bodies bodies_on_device(const Chunk& chunk, PlacedFrame frame, Scratch& scratch);
   std::span<const Input> means_of(const Chunk& chunk, std::span<const float> mean, Scratch& scratch) const;
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 

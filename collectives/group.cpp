@@ -34,19 +34,28 @@ Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {
   return transport.post(exec, {&op, 1});
 }
 
+// A stream of their own, so that encoding one bucket goes on while another is on the wire.
+Exec Group::moving_exec() {
+  device->messages_after.record(exec);
+  Exec moving = exec;
+  moving.stream = device->moving.get();
+  device->messages_after.precede(moving);
+  return moving;
+}
+
 Request Group::post_on_device(std::span<const Op> ops) {
   for (const Op& op : ops) {
     if (op.kind != Op::Kind::send) continue;
     counters.sent_bytes.fetch_add(op.bytes.size(), std::memory_order_relaxed);
     counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
   }
-  return transport.post(exec, ops);
+  return transport.post(moving_exec(), ops);
 }
 
 Request Group::sum_on_device(std::span<float> payload) {
   counters.sent_bytes.fetch_add(payload.size_bytes(), std::memory_order_relaxed);
   counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
-  return transport.all_reduce_sum(exec, payload);
+  return transport.all_reduce_sum(moving_exec(), payload);
 }
 
 Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {

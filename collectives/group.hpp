@@ -52,13 +52,16 @@ struct DeviceSide {
   DeviceSide(std::uint32_t device, std::function<void()> wake)
       : stream(device),
         awaiting(device),
+        moving(device),
+        messages_after(device),
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
         exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get(), .batch = &batch},
         timeline(exec, wake),
         arrivals({.backend = Backend::cuda, .device = device, .stream = awaiting.get()}, std::move(wake)) {}
 
-  cuda::Stream stream, awaiting;
+  cuda::Stream stream, awaiting, moving;  ///< coding; see arrivals; messages in device memory
+  cuda::Event messages_after;             ///< what they wait for
   Arena arena;
   BufferPool buffers;
   LaunchBatch batch;
@@ -116,6 +119,7 @@ struct Group {
     if (!device) return;
     device->timeline.settle();
     device->arrivals.settle();
+    device->moving.settle();
   }
   /// The same for the trainer's tensors, after a failure and for no more than so many seconds.
   void settle(double seconds) noexcept {
@@ -124,14 +128,16 @@ struct Group {
 
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
   Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
-  /// Posts messages in device memory as one group, in the order of `exec`'s stream, and counts those sent.
+  /// Posts messages in device memory as one group, and counts those sent. They come after what was enqueued so far;
+  /// what is enqueued later comes before, beside or after them, until `exec` has joined the request.
   Request post_on_device(std::span<const Op> ops);
-  /// The transport's own all-reduce, counted as one message of the payload.
+  /// The same for the transport's own all-reduce, counted as one message of the payload.
   Request sum_on_device(std::span<float> payload);
   /// Posts one receive with room for `bytes`.
   Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
 
  private:
+  Exec moving_exec();
   std::uint32_t* status_words() { return reinterpret_cast<std::uint32_t*>(status_.get()); }
 
   Block status_;  // a word a hop, which host and device reach

@@ -56,6 +56,7 @@ class Request {
    public:
     virtual ~State() = default;
     virtual bool done() const = 0;
+    virtual bool started() const { return true; }
     virtual std::size_t received_bytes(std::size_t op) const = 0;
     virtual void join(const Exec&) const {
       throw UsageError("only groups in device memory of a stream-ordered transport can be joined; wait for done()");
@@ -69,6 +70,10 @@ class Request {
 
   /// True once every op of the group is complete. Empty requests are done.
   bool done() const { return state_ == nullptr || state_->done(); }
+  /// False while the transport has not put this group in device memory onto its stream yet: what is enqueued on the
+  /// stream meanwhile may come before it. `progress` starts it; nothing else may be posted in device memory before
+  /// (UsageError). Always true for other groups.
+  bool started() const { return state_ == nullptr || state_->started(); }
   /// Work enqueued later on the stream of `exec` comes after the group, and the host does not wait. Only for groups in
   /// device memory, where the transport's Caps say stream_ordered; UsageError for others. Free on the group's own
   /// stream.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "collectives/chunk_coder.hpp"
+#include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
 #include "kernels/reduce.hpp"
 
@@ -166,6 +167,7 @@ void AllGatherReduce::declare_slots(State& state, const BucketPlan& plan, std::u
 }
 
 std::unique_ptr<BucketOperation> AllGatherReduce::prepare(Group& group, const BucketPlan& plan) const {
+  if (exchanges_on_device(group)) return all_gather_reduce_on_device(group, plan);
   return std::make_unique<AllGatherReduceOperation>(group, plan);
 }
 
