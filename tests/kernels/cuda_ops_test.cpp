@@ -8,6 +8,7 @@
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/quantize.hpp"
+#include "kernels/scatter.hpp"
 #include "tests/kernels/ops.hpp"
 #include "tests/kernels/stage.hpp"
 #include "tests/support/thrown.hpp"
@@ -65,6 +66,23 @@ TEST(CudaBlocks, OfMoreElementsThanKernelsCountAreRefused) {
   };
   EXPECT_TRUE(refused([&] { quantize_int8(exec, {nowhere, kMany}, {kMany, {}, {}}); }));
   EXPECT_TRUE(refused([&] { dequantize_int8(exec, {kMany / 2, {}, {}}, {}, {nowhere, kMany}); }));
+}
+
+// Each index repeats the one before it once: in registers of the same thread, of another, and between tiles.
+TEST(CudaSparse, IndicesAreComparedWithTheOnesBefore) {
+  constexpr std::uint32_t kCount = 600;
+  const cuda::Stream stream;
+  const Exec on{.backend = Backend::cuda, .stream = stream.get()};
+  const Operands none{};
+  for (const std::size_t offset : {0, 1})
+    for (std::uint32_t wrong = 0; wrong < kCount; ++wrong) {
+      Stage stage(on, none);
+      Guarded<std::uint32_t> indices(kCount, 0, offset);
+      for (std::uint32_t j = 0; j < kCount; ++j) indices.span()[j] = wrong == 0 || j < wrong ? j : j - 1;
+      Placed<std::uint32_t> placed(on, std::move(indices));
+      check_indices(stage.exec(), placed.span(), kCount);
+      ASSERT_EQ(stage.outcome().status, wrong == 0 ? 0u : kStatusBadPayload) << wrong << ", offset " << offset;
+    }
 }
 
 }  // namespace
