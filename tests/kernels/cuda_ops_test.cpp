@@ -68,6 +68,22 @@ TEST(CudaBlocks, OfMoreElementsThanKernelsCountAreRefused) {
   EXPECT_TRUE(refused([&] { dequantize_int8(exec, {kMany / 2, {}, {}}, {}, {nowhere, kMany}); }));
 }
 
+// Here units end where memory does; elsewhere canaries are behind them.
+TEST(CudaBlocks, ReadNoUnitBehindTheLast) {
+  constexpr std::uint64_t kBlock = 32, kCount = 2 * kBlock;
+  const Exec exec{.backend = Backend::cuda};
+  const cuda::DeviceBuffer<float> units(2), out(kCount);
+  const cuda::DeviceBuffer<std::int8_t> codes(kCount);
+  cuda::copy<float>(exec, std::vector<float>{0.5f, 0.25f}, units.span());
+  cuda::copy<std::int8_t>(exec, std::vector<std::int8_t>(kCount, 4), codes.span());
+  dequantize_int8(exec, {kBlock, units.span(), codes.span()}, {}, out.span());
+  std::vector<float> left(kCount), expected(kBlock, 2.0f);
+  expected.resize(kCount, 1.0f);
+  cuda::copy<float>(exec, out.span(), left);
+  cuda::synchronize(exec);
+  EXPECT_EQ(left, expected);
+}
+
 // Each index repeats the one before it once: in registers of the same thread, of another, and between tiles.
 TEST(CudaSparse, IndicesAreComparedWithTheOnesBefore) {
   constexpr std::uint32_t kCount = 600;
