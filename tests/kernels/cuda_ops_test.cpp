@@ -7,6 +7,7 @@
 #include "kernels/base/arena.hpp"
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/stream.hpp"
+#include "kernels/dither.hpp"
 #include "kernels/quantize.hpp"
 #include "kernels/scatter.hpp"
 #include "tests/kernels/ops.hpp"
@@ -56,6 +57,26 @@ TEST(CudaBlocks, MayHaveArraysThatAreMisalignedEachInItsWay) {
         << offset;
 }
 
+Outcome dithered_in_blocks_of(Exec on, std::uint64_t block) {
+  constexpr std::uint64_t kBlocks = 5;
+  constexpr std::uint32_t kBits = 5;
+  const std::vector<float> x = make_input(Family::gaussian, kBlocks * block, DType::f32, 0);
+  const Operands operands{x.size(), 0, x, x};
+  Stage stage(on, operands);
+  encode_dithered(stage.exec(), stage.values(), Norm::max, {},
+                  {block, kBits, stage.array<float>(kBlocks), stage.array<std::uint32_t>(x.size() / 32 * kBits)});
+  return stage.outcome();
+}
+
+// A block has 35 words, of which a lane stores two; they begin at every multiple of four bytes.
+TEST(CudaBlocks, MayHaveMoreWordsThanAWarpHasLanes) {
+  const Exec exec{.backend = Backend::cuda};
+  constexpr std::uint64_t kBlock = 7 * 32;
+  EXPECT_EQ(
+      difference(dithered_in_blocks_of({.backend = Backend::reference}, kBlock), dithered_in_blocks_of(exec, kBlock)),
+      "");
+}
+
 // As if there were so many elements; none is looked at.
 TEST(CudaBlocks, OfMoreElementsThanKernelsCountAreRefused) {
   constexpr std::uint64_t kMany = std::uint64_t{1} << 33;
@@ -68,20 +89,22 @@ TEST(CudaBlocks, OfMoreElementsThanKernelsCountAreRefused) {
   EXPECT_TRUE(refused([&] { dequantize_int8(exec, {kMany / 2, {}, {}}, {}, {nowhere, kMany}); }));
 }
 
-// Here units end where memory does; elsewhere canaries are behind them.
-TEST(CudaBlocks, ReadNoUnitBehindTheLast) {
-  constexpr std::uint64_t kBlock = 32, kCount = 2 * kBlock;
+// Here units and codes end where memory does; elsewhere canaries are behind them.
+TEST(CudaBlocks, ReadNothingBehindTheirBody) {
+  constexpr std::uint64_t kBlock = 32;
   const Exec exec{.backend = Backend::cuda};
-  const cuda::DeviceBuffer<float> units(2), out(kCount);
-  const cuda::DeviceBuffer<std::int8_t> codes(kCount);
-  cuda::copy<float>(exec, std::vector<float>{0.5f, 0.25f}, units.span());
-  cuda::copy<std::int8_t>(exec, std::vector<std::int8_t>(kCount, 4), codes.span());
-  dequantize_int8(exec, {kBlock, units.span(), codes.span()}, {}, out.span());
-  std::vector<float> left(kCount), expected(kBlock, 2.0f);
-  expected.resize(kCount, 1.0f);
-  cuda::copy<float>(exec, out.span(), left);
-  cuda::synchronize(exec);
-  EXPECT_EQ(left, expected);
+  for (const std::uint64_t count : {kBlock + 8, 2 * kBlock}) {
+    const cuda::DeviceBuffer<float> units(2), out(count);
+    const cuda::DeviceBuffer<std::int8_t> codes(count);
+    cuda::copy<float>(exec, std::vector<float>{0.5f, 0.25f}, units.span());
+    cuda::copy<std::int8_t>(exec, std::vector<std::int8_t>(count, 4), codes.span());
+    dequantize_int8(exec, {kBlock, units.span(), codes.span()}, {}, out.span());
+    std::vector<float> left(count), expected(kBlock, 2.0f);
+    expected.resize(count, 1.0f);
+    cuda::copy<float>(exec, out.span(), left);
+    cuda::synchronize(exec);
+    EXPECT_EQ(left, expected);
+  }
 }
 
 // Each index repeats the one before it once: in registers of the same thread, of another, and between tiles.

@@ -1,13 +1,13 @@
 """Mutants of the CUDA kernels, by rule: one change at one place of kernels/*_cuda.cu, kernels/cuda/*.cu and *.hpp.
 
     barrier   a __syncthreads or __syncwarp is left out
-    guard     a comparison `<` becomes `<=`
+    guard     a comparison `<` of the device's code becomes `<=`
     shuffle   the distance or source lane of a shuffle, or the mask of a shuffle, vote or reduction, is altered
     sum       a `+=` becomes `=`
 
 No guard of a tail is a `<` that
-    counts    a thread's own registers or the bytes of its word: a loop to a literal, to what kOwn names, or from i to
-              i + one of these
+    counts    in literal steps to a constant (a literal or what kConstant takes for one), or from i to i + one: there is
+              no tail
     chooses   the smaller or the larger, `a < b ? a : b`, or `a < b ? 0 : a - b`: where both are equal, so is the result
     admits    a piece of several elements, which are then compared one by one: the condition of an `if` in whose body
               stands another guard or a `<=`, or of a loop in strides (`+=`) in whose body, or in a function called
@@ -17,11 +17,11 @@ No guard of a tail is a `<` that
 import re
 from typing import NamedTuple
 
-kOwn = r"(?:at\.kCount|rows|kQuads|kRows|kEach|kWord|\d+)"
-COUNTS = re.compile(rf" < (?:\w+ \+ )?{kOwn};")
+kConstant = r"(?:at\.kCount|rows|k[A-Z]\w*|\d+)"
+COUNTS = re.compile(rf" < (?:\w+ \+ )?{kConstant}; (?:\+\+|\w+ [+*]= \d)")
 CHOOSES = re.compile(r"([\w.]+(?: \+ [\w.]+)*) (<)(?= ([\w.]+) \? (?:0 : \1 - \3|\1 : \3|\3 : \1)\b)")
 HEAD = re.compile(r"\b(for|if) \(")
-FUNCTION = re.compile(r"__device__ [^;{}()]*\b(\w+)\([^;{}]*\)(?: const)?(?: : [^{};]*)?\s*\{")
+FUNCTION = re.compile(r"__device__ [^;{}()]*\b(\w+)\([^;{}]*\)(?: const)?(?:\s*: [^{};]*)?\s*\{")
 WARP = re.compile(r"__(shfl\w*|ballot|any|all|reduce_\w+)_sync\(")
 
 
@@ -97,7 +97,9 @@ class Guards:
         return False
 
     def places(self, code):
-        return [at for at in comparisons(code) if not self.admits(code, at)]
+        device = [(found.end(), closing(code, found.end() - 1)) for found in FUNCTION.finditer(code)]
+        return [at for at in comparisons(code)
+                if any(begin < at < end for begin, end in device) and not self.admits(code, at)]
 
 
 def comparisons(code):
