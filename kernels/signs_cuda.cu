@@ -35,7 +35,7 @@ struct SignEncoder {
       for (unsigned k = 4; k-- != 0;)
         nibbles = __funnelshift_l(std::bit_cast<std::uint32_t>(x[r][k]), nibbles, 1);  // its sign from the right
     const std::uint32_t word = gathered_plane(is_finite(scale.unit) ? nibbles : 0);
-    staged.words[4 * plane_of_lane() + lane() / 8] = word;  // words behind those of the rows stay here
+    if (plane_of_lane() < rows) staged.words[4 * plane_of_lane() + lane() / 8] = word;
     for (unsigned r = 0; r < rows; ++r)
       for (unsigned k = 0; k < 4; ++k) x[r][k] = x[r][k] - with_sign(scale.unit, std::bit_cast<std::uint32_t>(x[r][k]));
   }
