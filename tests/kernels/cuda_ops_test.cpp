@@ -124,5 +124,35 @@ TEST(CudaSparse, IndicesAreComparedWithTheOnesBefore) {
     }
 }
 
+// What is foreign may point behind the end, where memory ends here, or descend. Elements are ones, or zeros if
+// assigned.
+TEST(CudaSparse, ForeignIndicesChangeNothingElsewhere) {
+  constexpr std::uint32_t kStretch = 8192, kCount = kStretch + 3;  // an assigning scatter writes stretches
+  const std::vector<std::uint32_t> indices{kStretch, 5, kCount, 7, 0xffffffff};
+  const Exec exec{.backend = Backend::cuda};
+  const cuda::DeviceBuffer<float> added(kCount), cleared(kCount), assigned(kCount), values(indices.size());
+  const cuda::DeviceBuffer<std::uint32_t> at(indices.size()), descending(2);
+  std::vector<float> expected(kCount, 1.0f), left(kCount);
+  const auto expect = [&](const cuda::DeviceBuffer<float>& actual, std::initializer_list<std::uint32_t> where,
+                          float is) {
+    for (const std::uint32_t i : where) expected[i] = is;
+    cuda::copy<float>(exec, actual.span(), left);
+    cuda::synchronize(exec);
+    EXPECT_EQ(left, expected);
+  };
+  cuda::copy<std::uint32_t>(exec, indices, at.span());
+  cuda::copy<std::uint32_t>(exec, std::vector<std::uint32_t>{kStretch, 5}, descending.span());
+  cuda::copy<float>(exec, std::vector<float>(indices.size(), 2.0f), values.span());
+  for (const auto* ones : {&added, &cleared}) cuda::copy<float>(exec, expected, ones->span());
+  scatter(exec, {at.span(), values.span()}, {Combine::add, 1.0f}, added.span());
+  expect(added, {kStretch, 5, 7}, 3.0f);
+  clear_at(exec, at.span(), cleared.span());
+  expected.assign(kCount, 1.0f);
+  expect(cleared, {kStretch, 5, 7}, 0.0f);
+  scatter(exec, {descending.span(), values.span().first(2)}, {Combine::assign, 1.0f}, assigned.span());
+  expected.assign(kCount, 0.0f);
+  expect(assigned, {5}, 2.0f);
+}
+
 }  // namespace
 }  // namespace tw::test

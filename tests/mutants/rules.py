@@ -6,7 +6,7 @@
     sum       a `+=` becomes `=`
 
 No guard of a tail is a `<` that
-    counts    in literal steps to a constant (a literal or what kConstant takes for one), or from i to i + one: there is
+    counts    in literal steps to a constant (a literal or what CONSTANT takes for one), or from i to i + one: there is
               no tail
     chooses   the smaller or the larger, `a < b ? a : b`, or `a < b ? 0 : a - b`: where both are equal, so is the result
     admits    a piece of several elements, which are then compared one by one: the condition of an `if` in whose body
@@ -17,8 +17,8 @@ No guard of a tail is a `<` that
 import re
 from typing import NamedTuple
 
-kConstant = r"(?:at\.kCount|rows|k[A-Z]\w*|\d+)"
-COUNTS = re.compile(rf" < (?:\w+ \+ )?{kConstant}; (?:\+\+|\w+ [+*]= \d)")
+CONSTANT = r"(?:at\.kCount|rows|k[A-Z]\w*|\d+)"
+COUNTS = re.compile(rf" < (?:\w+ \+ )?{CONSTANT}; (?:\+\+|\w+ [+*]= \d)")
 CHOOSES = re.compile(r"([\w.]+(?: \+ [\w.]+)*) (<)(?= ([\w.]+) \? (?:0 : \1 - \3|\1 : \3|\3 : \1)\b)")
 HEAD = re.compile(r"\b(for|if) \(")
 FUNCTION = re.compile(r"__device__ [^;{}()]*\b(\w+)\([^;{}]*\)(?: const)?(?:\s*: [^{};]*)?\s*\{")
