@@ -26,15 +26,17 @@ inline constexpr unsigned kMostBins = HighDigit::kBins;
 /// A block's own counts, in shared memory. Equal digits in a warp are one access: sm_90 adds constants so (ATOMS.POPC).
 template <class Digit>
 struct DigitCounts {
+  static constexpr unsigned kEach = Digit::kBins / kThreads;  // of a thread
+  static_assert(Digit::kBins % kThreads == 0);
   std::uint32_t of[Digit::kBins];
 
   __device__ void clear() {
-    for (unsigned b = threadIdx.x; b < Digit::kBins; b += kThreads) of[b] = 0;
+    for (unsigned i = 0; i < kEach; ++i) of[i * kThreads + threadIdx.x] = 0;
   }
   __device__ void add(std::uint32_t bits) { atomicAdd(&of[Digit::of(bits)], 1u); }
   __device__ void add_to(unsigned long long* totals) const {
-    for (unsigned b = threadIdx.x; b < Digit::kBins; b += kThreads)
-      if (of[b] != 0) atomicAdd(&totals[b], of[b]);
+    for (unsigned i = 0; i < kEach; ++i)
+      if (const unsigned b = i * kThreads + threadIdx.x; of[b] != 0) atomicAdd(&totals[b], of[b]);
   }
 };
 
