@@ -125,6 +125,11 @@ std::uint64_t UcxCuda::fetched() {
   return standing().fetched;
 }
 
+void UcxCuda::overwrite(std::span<std::byte> bytes) {
+  const std::vector<std::byte> junk(bytes.size(), std::byte{0xee});
+  if (!bytes.empty()) copy_beside_streams(bytes.data(), junk.data(), junk.size(), true);
+}
+
 std::vector<std::string> UcxCuda::violations() {
   const std::lock_guard lock(standing().mutex);
   return standing().violations;

@@ -4,7 +4,9 @@
 // beside all streams, and writes into a receive's room from the moment it is posted.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,8 @@ class UcxCuda {
   /// Messages in device memory that were handed over to UCX, parts counting as messages, and fetched by it.
   static std::uint64_t sent();
   static std::uint64_t fetched();
+  /// Writes over device memory as a network card would, at once and beside all streams.
+  static void overwrite(std::span<std::byte> bytes);
   /// What was done that a UCX with CUDA would have fallen over, in words.
   static std::vector<std::string> violations();
 };
