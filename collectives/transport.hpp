@@ -48,8 +48,8 @@ struct Caps {
 
 /// The fate of one posted group. Destroying an unfinished request cancels its receives: their memory is not touched any
 /// more. Its sends go on; their memory must stay until they are done or the transport is destroyed. Groups in device
-/// memory, where stream_ordered, are not cancelled: all their memory must stay until then, or until their stream has passed
-/// them.
+/// memory, where stream_ordered, are not cancelled: all their memory must stay until then, or until their stream has
+/// passed them.
 class Request {
  public:
   /// What a transport keeps for a posted group.

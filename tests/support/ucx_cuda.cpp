@@ -22,6 +22,7 @@ Function* real(Function*, const char* name) {
 struct Standing {
   std::mutex mutex;
   bool reports_cuda = true;
+  bool genuine = false;                         // the real one reports CUDA memory
   std::map<const ucp_config_t*, bool> configs;  // whether UCX_TLS has CUDA
   std::map<ucp_context_h, bool> contexts;
   std::uint64_t sent = 0, fetched = 0;
@@ -36,6 +37,11 @@ struct Standing {
 Standing& standing() {
   static auto& all = *new Standing;
   return all;
+}
+
+bool is_genuine() {
+  const std::lock_guard lock(standing().mutex);
+  return standing().genuine;
 }
 
 bool has_cuda(std::string tls) {
@@ -160,17 +166,24 @@ void ucp_config_release(ucp_config_t* config) {
 ucs_status_t ucp_init_version(unsigned major, unsigned minor, const ucp_params_t* params, const ucp_config_t* config,
                               ucp_context_h* context) {
   const ucs_status_t status = REAL(ucp_init_version)(major, minor, params, config, context);
+  if (status != UCS_OK) return status;
+  ucp_context_attr_t attributes{};
+  attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
+  REAL(ucp_context_query)(*context, &attributes);
   const std::lock_guard lock(standing().mutex);
+  standing().genuine |= (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
   const auto tls = standing().configs.find(config);
-  if (status == UCS_OK)
-    standing().contexts[*context] = standing().reports_cuda && (tls == standing().configs.end() || tls->second);
+  standing().contexts[*context] = standing().reports_cuda && (tls == standing().configs.end() || tls->second);
   return status;
 }
 
 ucs_status_t ucp_context_query(ucp_context_h context, ucp_context_attr_t* attributes) {
   const ucs_status_t status = REAL(ucp_context_query)(context, attributes);
   const std::lock_guard lock(standing().mutex);
-  if (status == UCS_OK && (attributes->field_mask & UCP_ATTR_FIELD_MEMORY_TYPES) != 0 && standing().contexts[context])
+  if (status != UCS_OK || (attributes->field_mask & UCP_ATTR_FIELD_MEMORY_TYPES) == 0) return status;
+  if (!standing().contexts[context])
+    attributes->memory_types &= ~UCS_BIT(UCS_MEMORY_TYPE_CUDA);
+  else if (!standing().genuine)
     attributes->memory_types |= UCS_BIT(UCS_MEMORY_TYPE_CUDA);
   return status;
 }
@@ -187,6 +200,7 @@ ucs_status_ptr_t ucp_am_send_nbx(ucp_ep_h endpoint, unsigned id, const void* hea
   }
   if ((param->op_attr_mask & UCP_OP_ATTR_FLAG_NO_IMM_CMPL) == 0)
     standing().complain("a message in CUDA memory might take a short cut that guesses where it lies");
+  if (is_genuine()) return REAL(ucp_am_send_nbx)(endpoint, id, header, header_bytes, buffer, count, param);
   auto bounce = std::make_unique<Bounce>(buffer, count, *param);
   copy_beside_streams(bounce->bytes.data(), buffer, count, false);
   bounce->on_sent = param->cb.send;
@@ -207,6 +221,7 @@ ucs_status_ptr_t ucp_am_recv_data_nbx(ucp_worker_h worker, void* descriptor, voi
     const std::lock_guard lock(standing().mutex);
     ++standing().fetched;
   }
+  if (is_genuine()) return REAL(ucp_am_recv_data_nbx)(worker, descriptor, buffer, count, param);
   auto bounce = std::make_unique<Bounce>(buffer, count, *param);
   std::memset(bounce->bytes.data(), 0xee, count);
   bounce->deliver();

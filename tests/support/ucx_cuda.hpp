@@ -1,7 +1,8 @@
 // A UCX that was built with CUDA, where there is none. A program that links ucx_cuda.cpp has the library's calls to UCX
 // pass through it: contexts report CUDA memory unless their UCX_TLS leaves it out, and the real UCX moves what lies in
 // device memory from and to host memory. The stand-in copies it there and back as a network card would, at once and
-// beside all streams, and writes into a receive's room from the moment it is posted.
+// beside all streams, and writes into a receive's room from the moment it is posted. Where the real UCX has CUDA and a
+// device, it moves everything itself.
 #pragma once
 
 #include <cstddef>
