@@ -26,13 +26,13 @@ ucx::ContextHandle users_context() {
 std::string ucx_device_memory() {
   const std::string staged = "staged through pinned memory (";
   try {
-    if (const std::string missing = cuda::unavailable(); !missing.empty()) return staged + missing + ")";
     const auto takes = [](ucx::Path path) {
       return ucx::reports_cuda(ucx::make_context(path, {}, ucx::Memory::cuda).get());
     };
     const bool inside = takes(ucx::Path::host), between = takes(ucx::Path::network);
-    if (inside && between) return "direct";
     if (!inside && !between) return staged + "UCX reports no CUDA memory)";
+    if (const std::string missing = cuda::unavailable(); !missing.empty()) return staged + missing + ")";
+    if (inside && between) return "direct (UCX reports CUDA memory)";
     return std::string("direct ") + (inside ? "inside a host" : "between hosts") +
            ", staged in groups with other links (UCX reports no CUDA memory there)";
   } catch (const Error& error) {

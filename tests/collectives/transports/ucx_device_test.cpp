@@ -37,7 +37,7 @@ TEST_F(UcxDevice, TakesDeviceMemoryWhereUcxReportsIt) {
   }
   for (const char* spec : {"ucx:device=staged", "ucx:hosts=apart,device=staged", "rate_limited:inner=(ucx)"})
     EXPECT_FALSE(connect_threads(2, {.transport = spec})[0]->caps().device_memory) << spec;
-  EXPECT_EQ(ucx_device_memory(), "direct");
+  EXPECT_EQ(ucx_device_memory(), "direct (UCX reports CUDA memory)");
 }
 
 TEST_F(UcxDevice, StagesWhereUcxReportsNone) {
