@@ -157,6 +157,23 @@ TEST_P(UcxExchange, MakesNoMeanOfAFrameThatWasHarmed) {
   EXPECT_EQ(UcxCuda::sent(), 1u);
 }
 
+// Frames of the others are on their way between devices then.
+TEST_P(UcxExchange, NamesARankThatLeftDuringAStep) {
+  const GroupSpec spec = group_of(3, "identity", GetParam());
+  auto transports = connect_group(spec);
+  on_ranks(spec.ranks, [&](std::uint32_t rank) {
+    Member member(spec, std::move(transports[rank]));
+    Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+    if (rank == 2) {
+      member.communicator().begin_step({1, 0.1, 1});
+      member.hand_over(0, tensors);
+      return;
+    }
+    const std::string message = message_of<PeerError>([&] { member.step(1, tensors); });
+    EXPECT_NE(message.find("rank 2"), std::string::npos) << message;
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(All, UcxExchange, ::testing::Values("two_shot", "ring", "all_gather_reduce"));
 
 using UcxExchangeOfIndices = UcxExchange;
