@@ -104,10 +104,15 @@ OwnFrame ChunkCoder::encode_frame(const Chunk& chunk, std::span<const Input> inp
   frame.encoded = group_.coding_buffer(bytes, kFrameHeaderBytes);
   encode(chunk, inputs, hop, frame.encoded.bytes(), scratch);
   if (use == Use::here) return frame;
-  frame.buffer = group_.frame_buffer(bytes);
-  copy_bytes(group_.exec, frame.encoded.bytes().subspan(kFrameHeaderBytes),
-             frame.buffer.bytes().subspan(kFrameHeaderBytes));
-  frame.copied = group_.mark();
+  if (group_.direct()) {
+    frame.buffer = std::move(frame.encoded);
+    seal_direct(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes());
+  } else {
+    frame.buffer = group_.frame_buffer(bytes);
+    copy_bytes(group_.exec, frame.encoded.bytes().subspan(kFrameHeaderBytes),
+               frame.buffer.bytes().subspan(kFrameHeaderBytes));
+  }
+  frame.made = group_.mark();
   return frame;
 }
 
@@ -141,7 +146,11 @@ OwnFrame ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean
 // Codecs that work on a device are of fixed size.
 bool ChunkCoder::ready(const Chunk& chunk, Hop hop, OwnFrame& frame) {
   if (frame.sealed) return true;
-  if (!group_.reached(frame.copied)) return false;
+  if (!group_.reached(frame.made)) return false;
+  if (group_.direct()) {
+    if (hop == Hop::owner) refuse_bad_frames(chunk);
+    return frame.sealed = true;
+  }
   const PhaseTimer timer(group_.counters.encode_seconds);
   seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, group_.checksum, {}, frame.buffer.bytes());
   return frame.sealed = true;
@@ -163,8 +172,9 @@ ChunkCoder::Bodies ChunkCoder::open(const Chunk& chunk, const FrameId& id, std::
 
 ChunkCoder::Bodies ChunkCoder::bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const {
   if (!group_.codes_on_device()) return open(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes(), scratch);
+  const std::span<std::byte> made = (group_.direct() && frame.made != 0 ? frame.buffer : frame.encoded).bytes();
   const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame.encoded.bytes(), i);
+  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(made, i);
   return bodies;
 }
 
@@ -181,6 +191,12 @@ ChunkCoder::Bodies ChunkCoder::brought_in(Bodies bodies, const Message& message,
   return moved;
 }
 
+// Bodies of what another rank sent, where codecs work.
+ChunkCoder::Bodies ChunkCoder::arrived(const Chunk& chunk, const FrameId& id, Message& message, Scratch& scratch) {
+  if (!group_.direct()) return brought_in(open(chunk, id, message.received(), scratch), message, scratch);
+  return checked_direct(chunk, id, message.buffer.bytes().first(message.received().size()), scratch);
+}
+
 void ChunkCoder::decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine,
                                std::span<float> sum, Scratch& scratch) {
   const auto extents = chunk.layout.extents();
@@ -195,8 +211,8 @@ void ChunkCoder::decode_gradient(const Chunk& chunk, std::uint32_t source, Messa
                                  std::span<float> sum) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  const auto bodies = open(chunk, frame_id(chunk, source, Hop::worker), message.received(), scratch);
-  decode_bodies(chunk, source, brought_in(bodies, message, scratch), combine, sum, scratch);
+  const auto bodies = arrived(chunk, frame_id(chunk, source, Hop::worker), message, scratch);
+  decode_bodies(chunk, source, bodies, combine, sum, scratch);
   group_.retire(std::move(message.buffer));
 }
 
@@ -223,8 +239,7 @@ void ChunkCoder::deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scra
 void ChunkCoder::deliver_mean(const Chunk& chunk, Message message) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  const auto bodies = open(chunk, frame_id(chunk, chunk.owner, Hop::owner), message.received(), scratch);
-  deliver_bodies(chunk, brought_in(bodies, message, scratch), scratch);
+  deliver_bodies(chunk, arrived(chunk, frame_id(chunk, chunk.owner, Hop::owner), message, scratch), scratch);
   group_.retire(std::move(message.buffer));
 }
 
@@ -234,10 +249,12 @@ void ChunkCoder::deliver_mean(const Chunk& chunk, OwnFrame& frame) {
   deliver_bodies(chunk, bodies_of(chunk, frame, Hop::owner, scratch), scratch);
 }
 
-void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<const std::byte> frame) {
+void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  deliver_bodies(chunk, open(chunk, frame_id(chunk, chunk.owner, Hop::owner), frame, scratch), scratch);
+  const FrameId id = frame_id(chunk, chunk.owner, Hop::owner);
+  const auto bodies = group_.direct() ? checked_direct(chunk, id, frame, scratch) : open(chunk, id, frame, scratch);
+  deliver_bodies(chunk, bodies, scratch);
 }
 
 void ChunkCoder::deliver_values(const Chunk& chunk, std::span<const float> mean) {

@@ -44,13 +44,16 @@ ChunkCoder::Bodies ChunkCoder::bodies_on_device(const Chunk& chunk, PlacedFrame 
 void ChunkCoder::check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, PlacedFrame frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
+  check_bodies(chunk, frame_id(chunk, source, hop), frame, scratch);
+}
+
+void ChunkCoder::check_bodies(const Chunk& chunk, const FrameId& id, PlacedFrame frame, Scratch& scratch) {
   const auto bodies = bodies_on_device(chunk, frame, scratch);
-  const FrameId id = frame_id(chunk, source, hop);
   cuda::BatchScope batch(group_.exec);
   check_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame.bytes);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     batch.begin_job();
-    chunk.compressor->codec().check(context_for(source, hop), bodies[i], chunk.layout.extents()[i]);
+    chunk.compressor->codec().check(context_for(id.source, id.hop), bodies[i], chunk.layout.extents()[i]);
   }
   batch.close();
 }
