@@ -38,21 +38,31 @@ struct DigitCounts {
   }
 };
 
+/// What all blocks counted; leaves zeros.
+struct TakeTotals {
+  unsigned long long* of;
+
+  __device__ std::uint64_t operator()(unsigned digit) const {
+    const std::uint64_t total = __ldcg(&of[digit]);
+    if (total != 0) of[digit] = 0;
+    return total;
+  }
+};
+
 /// Calls found(digit, how many of those with this digit are still wanted) in one thread, for the digit of the
-/// `wanted`-th largest; in none where there are fewer. By a whole block; leaves the totals zero.
-template <class Digit, class Found>
-__device__ void find_digit(unsigned long long* totals, std::uint64_t wanted, Found found) {
+/// `wanted`-th largest; in none where there are fewer. By a whole block. `take` gives a digit's count, once.
+template <class Digit, class Take, class Found>
+__device__ void find_digit(Take take, std::uint64_t wanted, Found found) {
   constexpr unsigned kRows = Digit::kBins / kThreads;
   static_assert(kRows != 0);
   // A warp's digits descend from here, 32 of them in a row.
   const unsigned highest = Digit::kBins - 1 - threadIdx.x / 32 * (kRows * 32) - lane();
   std::uint64_t counts[kRows], sum = 0;
 #pragma unroll
-  for (unsigned r = 0; r < kRows; ++r) {
-    sum += counts[r] = __ldcg(&totals[highest - 32 * r]);
-    totals[highest - 32 * r] = 0;
-  }
-  std::uint64_t before = __shfl_sync(kAllLanes, sum_before(sum).before, 0);
+  for (unsigned r = 0; r < kRows; ++r) sum += counts[r] = take(highest - 32 * r);
+  const std::uint64_t lanes_before = sum_before(sum).before;
+  std::uint64_t before = __shfl_sync(kAllLanes, lanes_before, 0);
+  if (wanted <= before || wanted > __shfl_sync(kAllLanes, lanes_before + sum, 31)) return;  // another warp's
 #pragma unroll
   for (unsigned r = 0; r < kRows; ++r) {
     const std::uint64_t up_to = before + sum_up_to_lane(counts[r]);
