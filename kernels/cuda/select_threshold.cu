@@ -46,9 +46,9 @@ struct SampleKernel {
     }
     __syncthreads();
     const auto found = [&](unsigned digit, std::uint64_t) { state->bound = digit << HighDigit::kShift; };
-    if (grid.blocks == 1) return find_digit<HighDigit>([&](unsigned d) { return counts.of[d]; }, sample.rank, found);
+    if (grid.blocks == 1) return find_digit<HighDigit>(counts, sample.rank, found);
     counts.add_to(state->totals);
-    if (is_last_block(grid, &state->finished)) find_digit<HighDigit>(TakeTotals{state->totals}, sample.rank, found);
+    if (is_last_block(grid, &state->finished)) find_digit<HighDigit>(Totals{state->totals}, sample.rank, found);
   }
 };
 
@@ -116,7 +116,7 @@ struct DigitKernel {
       counts.add_to(state->totals);
     }
     if (is_last_block(grid, &state->finished))
-      find_digit<Digit>(TakeTotals{state->totals}, state->ties, [&](unsigned digit, std::uint64_t wanted) {
+      find_digit<Digit>(Totals{state->totals}, state->ties, [&](unsigned digit, std::uint64_t wanted) {
         state->threshold |= digit << Digit::kShift;
         state->ties = wanted;
       });
