@@ -137,6 +137,26 @@ TEST_F(CudaSelect, NeedsScratchMemory) {
             std::string::npos);
 }
 
+// More lines than one block samples, and more candidates than one block looks at.
+TEST_F(CudaSelect, ManyBlocksSampleAndCountTogether) {
+  constexpr std::size_t kMany = 400003, kPicked = 20000;
+  const std::vector<float> x = make_input(Family::gaussian, kMany);
+  std::vector<std::uint32_t> expected(kPicked), indices(kPicked);
+  std::vector<float> expected_values(kPicked), picked(kPicked);
+  select_largest({.backend = Backend::reference}, x, {expected, expected_values});
+  cuda::DeviceBuffer<float> device_x(kMany), device_picked(kPicked);
+  cuda::DeviceBuffer<std::uint32_t> device_indices(kPicked);
+  cuda::copy<float>(exec(), x, device_x.span());
+  for (int repetition = 0; repetition < 2; ++repetition) {
+    select_largest(exec(), device_x.span(), {device_indices.span(), device_picked.span()});
+    cuda::copy<std::uint32_t>(exec(), device_indices.span(), indices);
+    cuda::copy<float>(exec(), device_picked.span(), picked);
+    cuda::synchronize(exec());
+    EXPECT_EQ(indices, expected);
+    EXPECT_EQ(picked, expected_values);
+  }
+}
+
 // The graph decides anew in each launch: few candidates, then ties that there is no room for.
 TEST_F(CudaSelect, CanBeCapturedInAGraph) {
   auto* const captured = static_cast<cudaStream_t>(exec().stream);
