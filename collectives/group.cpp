@@ -1,6 +1,15 @@
 #include "collectives/group.hpp"
 
 namespace tw {
+namespace {
+
+// What is enqueued next must come after it.
+Request when_started(Transport& transport, Request request) {
+  while (!request.started()) transport.progress(Deadline::in(1));
+  return request;
+}
+
+}  // namespace
 
 Group::Group(Transport& moves, const Exec& place)
     : transport(moves),
@@ -40,13 +49,13 @@ Request Group::post_on_device(std::span<const Op> ops) {
     counters.sent_bytes.fetch_add(op.bytes.size(), std::memory_order_relaxed);
     counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
   }
-  return transport.post(exec, ops);
+  return when_started(transport, transport.post(exec, ops));
 }
 
 Request Group::sum_on_device(std::span<float> payload) {
   counters.sent_bytes.fetch_add(payload.size_bytes(), std::memory_order_relaxed);
   counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
-  return transport.all_reduce_sum(exec, payload);
+  return when_started(transport, transport.all_reduce_sum(exec, payload));
 }
 
 Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {

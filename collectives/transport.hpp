@@ -56,6 +56,7 @@ class Request {
    public:
     virtual ~State() = default;
     virtual bool done() const = 0;
+    virtual bool started() const { return true; }
     virtual std::size_t received_bytes(std::size_t op) const = 0;
     virtual void join(const Exec&) const {
       throw UsageError("only groups in device memory of a stream-ordered transport can be joined; wait for done()");
@@ -69,9 +70,13 @@ class Request {
 
   /// True once every op of the group is complete. Empty requests are done.
   bool done() const { return state_ == nullptr || state_->done(); }
+  /// False while the transport has not put this group in device memory onto its stream yet: what is enqueued on the
+  /// stream meanwhile may come before it. `progress` starts it; nothing else may be posted in device memory before
+  /// (UsageError). Always true for other groups.
+  bool started() const { return state_ == nullptr || state_->started(); }
   /// Work enqueued later on the stream of `exec` comes after the group, and the host does not wait. Only for groups in
-  /// device memory, where the transport's Caps say stream_ordered; UsageError for others. Free on the group's own
-  /// stream.
+  /// device memory that have started, where the transport's Caps say stream_ordered; UsageError for others. Free on the
+  /// group's own stream.
   void join(const Exec& exec) const {
     if (state_ != nullptr) state_->join(exec);
   }
@@ -96,13 +101,14 @@ class Transport {
   virtual Caps caps() const = 0;
 
   /// Starts all ops of a group; never blocks. Sending to oneself is allowed. Ops in device memory run in the order of
-  /// the stream of `exec`, after what was enqueued there before; such a group holds no ops in host memory, and may make
-  /// the host wait until its peers have posted their part (see the transport).
+  /// the stream of `exec`, after what was enqueued there before, and before what is enqueued once the request says
+  /// `started`, for which its peers may have to post their part (see the transport); such a group holds no ops in host
+  /// memory.
   virtual Request post(const Exec& exec, std::span<const Op> ops) = 0;
 
   /// Enqueues on the stream of `exec` the sum over all ranks of `values`, in place, in device memory; all ranks give as
   /// many. The order of the additions is the transport's: all ranks get the same bits, another call may give others.
-  /// Only where Caps say device_sums; UsageError elsewhere. Waits as `post` does.
+  /// Only where Caps say device_sums; UsageError elsewhere. Never blocks; it is started as a group of `post` is.
   virtual Request all_reduce_sum(const Exec&, std::span<float>) {
     throw UsageError("transport '" + std::string(name()) + "' has no all_reduce_sum");
   }

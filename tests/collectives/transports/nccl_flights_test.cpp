@@ -19,7 +19,8 @@ struct Exchange {
   explicit Exchange(NcclRank& self)
       : message(self.upload(pattern(100, self.rank()))),
         room(self.upload(canary(100))),
-        request(self.post({NcclRank::send(1 - self.rank(), *message), NcclRank::receive(1 - self.rank(), *room)})) {}
+        request(started(
+            self, self.post({NcclRank::send(1 - self.rank(), *message), NcclRank::receive(1 - self.rank(), *room)}))) {}
 
   std::unique_ptr<DeviceBytes> message, room;
   Request request;
@@ -97,7 +98,7 @@ void exchange_slowly(NcclRank& self, const std::vector<std::uint32_t>& peers) {
     ops.push_back(NcclRank::send(peer, *message));
     ops.push_back(NcclRank::receive(peer, *room));
   }
-  const Request request = self.post(ops);
+  const Request request = started(self, self.post(ops));
   const std::jthread gpu([&] {
     held.wait_for_callbacks(1);
     held.release();
@@ -199,21 +200,6 @@ TEST_F(NcclTest, AnErrorOfCudaEndsTheTransport) {
   });
 }
 
-// A start that takes long makes progress by itself, and must not swallow what is meant for its caller.
-TEST_F(NcclTest, AWakeIsNotLostInASlowStart) {
-  std::promise<void> woken;
-  run(2, [&](NcclRank& self) {
-    if (self.rank() == 1) MockNccl::wait_for_polls(0, 100);
-    self.transport().wake();
-    const Exchange exchange(self);
-    if (self.rank() == 1) return woken.get_future().wait();
-    exchange.request.done();  // or the landing of the group would be a reason to return
-    self.transport().progress(Deadline(Deadline::Clock::time_point::max()));
-    woken.set_value();
-    self.speaker().finish(exchange.request);
-  });
-}
-
 TEST_F(NcclTest, EmptyMessagesAreDoneAtOnce) {
   run(2, [](NcclRank& self) {
     const DeviceBytes none(0);
@@ -253,7 +239,7 @@ TEST_F(NcclTest, ARequestMayOutliveItsTransport) {
   run(1, [](NcclRank& self) {
     HeldEvents held;
     const auto message = self.upload(pattern(100, 1)), room = self.upload(canary(100));
-    const Request request = self.post({NcclRank::send(0, *message), NcclRank::receive(0, *room)});
+    const Request request = started(self, self.post({NcclRank::send(0, *message), NcclRank::receive(0, *room)}));
     self.leave();
     held.release();
     EXPECT_FALSE(request.done());

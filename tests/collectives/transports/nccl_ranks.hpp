@@ -62,6 +62,12 @@ class NcclRank {
   Speaker speaker_;
 };
 
+/// Makes progress until a group that was posted has started, as it must have before anything else is posted.
+inline Request started(NcclRank& self, Request request) {
+  while (!request.started()) self.transport().progress(Deadline::in(60));
+  return request;
+}
+
 class NcclTest : public testing::Test {
  public:
   /// Connects, runs `body(rank)` and leaves, each rank on a thread of its own.
