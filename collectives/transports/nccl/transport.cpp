@@ -61,6 +61,7 @@ Request NcclTransport::post(const Exec& exec, std::span<const Op> ops) {
 Request NcclTransport::all_reduce_sum(const Exec& exec, std::span<float> values) {
   return guarded([&] {
     check_turn(exec);
+    for (const std::uint32_t peer : others_) check_present(peer);
     auto flight = flights_.take();
     if (!values.empty()) {
       flight->peers = everyone_;  // of a single rank, too, NCCL has to be through with it

@@ -211,7 +211,10 @@ TEST_F(NcclTest, EmptyMessagesAreDoneAtOnce) {
   });
 }
 
-TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {
+// And nothing can be asked of it again.
+enum class Again : std::uint8_t { group, sum };
+
+void after_a_rank_left(Again again) {
   for (const char* transport : {"nccl:control=(loopback)", "nccl"}) {
     std::atomic<bool> gone = false;
     const auto body = [&](NcclRank& self) {
@@ -229,11 +232,19 @@ TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {
       held->release();
       self.speaker().finish(exchange.request);
       EXPECT_EQ(self.download(*exchange.room), pattern(100, 1));
-      EXPECT_NE(message_of<PeerError>([&] { Exchange{self}; }).find("rank 1 closed its transport"), std::string::npos);
+      const cuda::DeviceBuffer<float> values(4);
+      const std::string told = error_of<PeerError>([&] {
+        if (again == Again::sum) self.transport().all_reduce_sum(self.exec, values.span());
+        if (again == Again::group) Exchange{self};
+      });
+      EXPECT_NE(told.find("rank 1 closed its transport"), std::string::npos) << told;
     };
-    run(2, body, {.transport = transport});
+    NcclTest::run(2, body, {.transport = transport});
   }
 }
+
+TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) { after_a_rank_left(Again::group); }
+TEST_F(NcclTest, SumsWithARankThatLeftAreRefused) { after_a_rank_left(Again::sum); }
 
 TEST_F(NcclTest, ARequestMayOutliveItsTransport) {
   run(1, [](NcclRank& self) {
