@@ -75,17 +75,18 @@ std::span<const std::uint32_t> Flights::peers() {
   return peers_;
 }
 
-// For the oldest flight of each stream: an armed alarm takes no other event.
+// For the oldest flight of each stream.
 void Flights::arm() {
-  for (const Flight* flight : flying_) alarm_of(flight->stream_).arm(flight->event_);
+  for (const Flight* flight : flying_)
+    if (cuda::Bell& bell = bell_of(flight->stream_); !bell.due()) bell.ring_after(flight->event_);
 }
 
-Alarm& Flights::alarm_of(void* stream) {
+cuda::Bell& Flights::bell_of(void* stream) {
   const auto known =
       std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) { return lane.stream == stream; });
-  if (known != lanes_.end()) return *known->alarm;
-  lanes_.push_back({stream, std::make_unique<Alarm>(sleeper_, device_)});
-  return *lanes_.back().alarm;
+  if (known != lanes_.end()) return *known->bell;
+  lanes_.push_back({stream, std::make_unique<cuda::Bell>(device_, [this] { sleeper_.wake(); })});
+  return *lanes_.back().bell;
 }
 
 void Flights::lose() noexcept {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "collectives/transport.hpp"
-#include "collectives/transports/nccl/alarm.hpp"
-#include "kernels/cuda/timeline.hpp"
+#include "kernels/cuda/bell.hpp"
+#include "kernels/cuda/event.hpp"
 
 namespace tw::nccl {
 
@@ -76,9 +76,9 @@ class Flights {
  private:
   struct Lane {
     void* stream;
-    std::unique_ptr<Alarm> alarm;
+    std::unique_ptr<cuda::Bell> bell;
   };
-  Alarm& alarm_of(void* stream);
+  cuda::Bell& bell_of(void* stream);
   void forget_landed();
 
   Transport& sleeper_;

@@ -6,7 +6,6 @@
 #include <optional>
 #include <thread>
 
-#include "collectives/transports/nccl/alarm.hpp"
 #include "tests/collectives/transport_contract.hpp"
 #include "tests/collectives/transports/nccl_ranks.hpp"
 #include "tests/support/held_events.hpp"
@@ -256,46 +255,6 @@ TEST_F(NcclTest, ARequestMayOutliveItsTransport) {
     EXPECT_FALSE(request.done());
   });
   EXPECT_EQ(MockNccl::aborted(), 1u);
-}
-
-// Counts how often it is woken.
-class Sleeper final : public Transport {
- public:
-  std::string_view name() const override { return "sleeper"; }
-  std::uint32_t rank() const override { return 0; }
-  std::uint32_t ranks() const override { return 1; }
-  Caps caps() const override { return {}; }
-  Request post(const Exec&, std::span<const Op>) override { return {}; }
-  void progress(Deadline) override {}
-  void wake() override { ++woken; }
-  void abort(std::uint32_t, std::string_view) noexcept override {}
-
-  int woken = 0;
-};
-
-TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
-  Sleeper sleeper;
-  const cuda::Stream stream;
-  cuda::Event event;
-  event.record({.stream = stream.get()});
-  cuda::synchronize({.stream = stream.get()});
-  {
-    nccl::Alarm alarm(sleeper, 0);
-    for (int rung = 1; rung <= 2; ++rung) {
-      HeldEvents held;
-      alarm.arm(event);
-      alarm.arm(event);
-      EXPECT_EQ(sleeper.woken, rung - 1);
-      held.release();
-      EXPECT_EQ(sleeper.woken, rung);
-    }
-  }
-  HeldEvents held;
-  std::optional<nccl::Alarm> alarm(std::in_place, sleeper, 0);
-  alarm->arm(event);
-  alarm.reset();
-  held.release();
-  EXPECT_EQ(sleeper.woken, 2);
 }
 
 }  // namespace
