@@ -76,8 +76,8 @@ class Request {
   /// (UsageError). Always true for other groups.
   bool started() const { return state_ == nullptr || state_->started(); }
   /// Work enqueued later on the stream of `exec` comes after the group, and the host does not wait. Only for groups in
-  /// device memory, where the transport's Caps say stream_ordered; UsageError for others. Free on the group's own
-  /// stream.
+  /// device memory that have started, where the transport's Caps say stream_ordered; UsageError for others. Free on the
+  /// group's own stream.
   void join(const Exec& exec) const {
     if (state_ != nullptr) state_->join(exec);
   }
@@ -104,15 +104,16 @@ class Transport {
   /// Starts all ops of a group; never blocks. Sending to oneself is allowed.
   ///
   /// Ops in device memory, where stream_ordered, run in the order of the stream of `exec`, after what was enqueued
-  /// there before; such a group holds no ops in host memory, may make the host wait until its peers have posted their
-  /// part (see the transport), and meets only its like. Elsewhere they run at once, beside all streams: what is sent is
-  /// there already, nothing on the device uses a receive's room any more, and what was received is there when the
-  /// request is done; its peer may have it in memory of either kind. The device is the current one of the thread.
+  /// there before, and before what is enqueued once the request says `started`, for which its peers may have to post
+  /// their part (see the transport); such a group holds no ops in host memory, and meets only its like. Elsewhere they
+  /// run at once, beside all streams: what is sent is there already, nothing on the device uses a receive's room any
+  /// more, and what was received is there when the request is done; its peer may have it in memory of either kind. The
+  /// device is the current one of the thread.
   virtual Request post(const Exec& exec, std::span<const Op> ops) = 0;
 
   /// Enqueues on the stream of `exec` the sum over all ranks of `values`, in place, in device memory; all ranks give as
   /// many. The order of the additions is the transport's: all ranks get the same bits, another call may give others.
-  /// Only where Caps say device_sums; UsageError elsewhere. Waits as `post` does.
+  /// Only where Caps say device_sums; UsageError elsewhere. Never blocks; it is started as a group of `post` is.
   virtual Request all_reduce_sum(const Exec&, std::span<float>) {
     throw UsageError("transport '" + std::string(name()) + "' has no all_reduce_sum");
   }

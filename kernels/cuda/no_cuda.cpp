@@ -40,7 +40,11 @@ void Event::record(const Exec&) { fail(); }
 bool Event::reached() const { fail(); }
 void Event::precede(const Exec&) const { fail(); }
 
-Timeline::Timeline(const Exec& exec, std::function<void()>) : exec_(exec) { fail(); }
+struct Bell::State {};
+Bell::Bell(std::uint32_t, std::function<void()>) { fail(); }
+void Bell::silence() noexcept {}
+
+Timeline::Timeline(const Exec& exec, std::function<void()> wake) : exec_(exec), bell_(0, std::move(wake)) { fail(); }
 Timeline::~Timeline() = default;
 Timeline::Mark Timeline::mark() { fail(); }
 bool Timeline::reached(Mark) { fail(); }

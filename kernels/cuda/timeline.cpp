@@ -9,47 +9,16 @@
 
 namespace tw::cuda {
 namespace {
-cudaEvent_t event_of(void* handle) { return static_cast<cudaEvent_t>(handle); }
 cudaStream_t stream_of(const Exec& exec) { return static_cast<cudaStream_t>(exec.stream); }
 }  // namespace
 
-void destroy_event(void* event) { cudaEventDestroy(event_of(event)); }
-
-Event::Event(std::uint32_t device) : device_(device) {
-  const CurrentDevice current(device);
-  cudaEvent_t event = nullptr;
-  TW_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
-  handle_.reset(event);
-}
-
-void Event::record(const Exec& exec) {
-  const CurrentDevice current(exec.device);
-  TW_CUDA(cudaEventRecord(event_of(handle_.get()), stream_of(exec)));
-}
-
-bool Event::reached() const {
-  const cudaError_t result = cudaEventQuery(event_of(handle_.get()));
-  if (result == cudaErrorNotReady) {
-    cudaGetLastError();  // or the next check of a launch would find it
-    return false;
-  }
-  TW_CUDA(result);
-  return true;
-}
-
-void Event::precede(const Exec& exec) const {
-  const CurrentDevice current(exec.device);
-  TW_CUDA(cudaStreamWaitEvent(stream_of(exec), event_of(handle_.get()), 0));
-}
-
-Timeline::Timeline(const Exec& exec, std::function<void()> wake)
-    : exec_(exec), calls_(exec.device), wake_(std::move(wake)) {}
+Timeline::Timeline(const Exec& exec, std::function<void()> wake) : exec_(exec), bell_(exec.device, std::move(wake)) {}
 
 Timeline::~Timeline() { settle(); }
 
 void Timeline::settle() noexcept {
   cudaStreamSynchronize(stream_of(exec_));
-  cudaStreamSynchronize(static_cast<cudaStream_t>(calls_.get()));
+  bell_.silence();
 }
 
 void Timeline::settle(double seconds) noexcept {
@@ -63,13 +32,9 @@ Timeline::Mark Timeline::mark() {
   if (free_.empty()) free_.emplace_back(exec_.device);
   under_way_.push_back(std::move(free_.back()));
   free_.pop_back();
-  const Event& event = under_way_.back();
-  under_way_.back().record(exec_);
-  Exec calls = exec_;
-  calls.stream = calls_.get();
-  event.precede(calls);
-  const auto call = [](void* wake) { (*static_cast<std::function<void()>*>(wake))(); };
-  TW_CUDA(cudaLaunchHostFunc(stream_of(calls), call, &wake_));
+  Event& event = under_way_.back();
+  event.record(exec_);
+  bell_.ring_after(event);
   return ++made_;
 }
 

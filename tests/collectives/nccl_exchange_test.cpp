@@ -93,6 +93,7 @@ class Harming final : public TransportWrapper {
   std::string_view name() const override { return "harming"; }
   Request post(const Exec& exec, std::span<const Op> ops) override {
     Request request = inner_->post(exec, ops);
+    while (!request.started()) inner_->progress(Deadline::in(60));
     for (const Op& op : ops) {
       if (op.kind != Op::Kind::receive || op.space != Space::device || op.bytes.size() <= at_) continue;
       std::byte harmed{};

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "collectives/transport.hpp"
-#include "collectives/transports/nccl/alarm.hpp"
-#include "kernels/cuda/timeline.hpp"
+#include "kernels/cuda/bell.hpp"
+#include "kernels/cuda/event.hpp"
 
 namespace tw::nccl {
 
@@ -20,6 +20,7 @@ class Flight final : public Request::State {
 
   /// Throws what the communicator or CUDA say has gone wrong.
   bool done() const override;
+  bool started() const override { return started_; }
   std::size_t received_bytes(std::size_t op) const override { return bytes[op]; }
   void join(const Exec& exec) const override;
 
@@ -28,8 +29,11 @@ class Flight final : public Request::State {
 
  private:
   friend class Flights;
-  enum class Stage : std::uint8_t { idle, flying, landed, lost };
+  enum class Stage : std::uint8_t { idle, starting, flying, landed, lost };
+  bool under_way() const { return stage_ == Stage::starting || stage_ == Stage::flying; }
+
   mutable Stage stage_ = Stage::idle;
+  bool started_ = false;
   void* stream_ = nullptr;
   cuda::Event event_;
   const std::function<void()>* check_ = nullptr;  // of its Flights, while flying
@@ -46,20 +50,25 @@ class Flights {
 
   /// An idle flight without ops and peers.
   std::shared_ptr<Flight> take();
-  /// What was enqueued on the stream of `exec` up to now is this flight's. Throws CudaError.
-  void launch(Flight& flight, const Exec& exec);
+  /// This flight will be put onto the stream of `exec`. One at a time.
+  void begin(Flight& flight, const Exec& exec);
+  /// The one that will be; null if there is none.
+  const Flight* starting() const { return starting_; }
+  /// It is there: what was enqueued on its stream up to now is its. Throws CudaError.
+  void launch();
 
   /// This flight has nothing to wait for.
-  void skip(Flight& flight) { flight.stage_ = Flight::Stage::landed; }
+  void skip(Flight& flight);
 
   /// True if a flight has landed that was not known to. Throws as Flight::done.
   bool look();
-  bool any() const { return !flying_.empty(); }
-  /// The peers of all that are flying, each once; valid until the next call.
+  /// Whether any is starting or flying.
+  bool any() const { return starting_ != nullptr || !flying_.empty(); }
+  /// The peers of all of these, each once; valid until the next call.
   std::span<const std::uint32_t> peers();
   /// Wakes the sleeper when a flight of any stream lands. Throws CudaError.
   void arm();
-  /// What is flying will never be done: the communicator is gone.
+  /// What is under way will never be done: the communicator is gone.
   void lose() noexcept;
   /// Flights, and with them events, that exist.
   std::size_t pooled() const { return pool_.size(); }
@@ -67,15 +76,16 @@ class Flights {
  private:
   struct Lane {
     void* stream;
-    std::unique_ptr<Alarm> alarm;
+    std::unique_ptr<cuda::Bell> bell;
   };
-  Alarm& alarm_of(void* stream);
+  cuda::Bell& bell_of(void* stream);
   void forget_landed();
 
   Transport& sleeper_;
   const std::uint32_t device_;
   const std::function<void()> check_;
   std::vector<std::shared_ptr<Flight>> pool_;
+  Flight* starting_ = nullptr;
   std::vector<Flight*> flying_;  // in the order of launching; some may have landed unseen
   std::vector<Lane> lanes_;      // by stream: what runs in one lands in order
   std::vector<std::uint32_t> peers_;

@@ -5,9 +5,10 @@
 // Groups in device memory:
 //   - Messages between two ranks match in the order they were posted, whatever their tags. Both ranks must post the
 //     same groups in the same order, all-reduces among them; a send has as many bytes as its receive.
-//   - `post` may wait until the peers have posted their part too, since NCCL enqueues nothing before it has a path to
-//     them: a rank must not make that part depend on a later message of this one. At the latest it throws after the
-//     seconds given to `connect`.
+//   - A group may not start before its peers have posted their part too, since NCCL enqueues nothing before it has a
+//   path
+//     to them: a rank must not make that part depend on a later message of this one in device memory. Messages in host
+//     memory pass meanwhile. `progress` throws where a group has not started within the seconds given to `connect`.
 //   - A message to oneself is for a group that holds both its send and its receive. Empty messages are done at once.
 //   - NCCL cannot cancel: memory of an unfinished group, also of one whose request is gone, stays in use until its
 //     stream has passed it or the transport has failed, was aborted or destroyed.

@@ -1,19 +1,12 @@
 #include "collectives/transports/nccl/transport.hpp"
 
 #include <algorithm>
-#include <set>
-#include <thread>
 #include <utility>
 
 #include "kernels/base/check.hpp"
 
 namespace tw::nccl {
 namespace {
-
-constexpr std::uint32_t kQuickPolls = 32;  // NCCL's thread is mostly through by then
-constexpr std::chrono::microseconds kQuickPause{20};
-constexpr double kPauseSeconds = 0.001;
-constexpr double kLookSeconds = 0.1;  // between looks for errors of NCCL's, which wake nobody
 
 bool on_device(const Op& op) { return op.space == Space::device; }
 
@@ -25,8 +18,10 @@ NcclTransport::NcclTransport(TransportPtr control, const Api& api, Place place)
       comm_(api),
       watch_(*control_),
       flights_(*control_, place.device, [this] { comm_.settled(); }) {
-  for (std::uint32_t peer = 0; peer < ranks(); ++peer)
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer) {
+    everyone_.push_back(peer);
     if (peer != rank()) others_.push_back(peer);
+  }
 }
 
 Caps NcclTransport::caps() const {
@@ -60,38 +55,46 @@ Request NcclTransport::post(const Exec& exec, std::span<const Op> ops) {
     check_group(exec, ops);
     auto flight = take_flight(ops);
     enqueue(exec, ops);
-    return launch(exec, std::move(flight));
+    return begin(exec, std::move(flight));
   });
 }
 
 Request NcclTransport::all_reduce_sum(const Exec& exec, std::span<float> values) {
   return guarded([&] {
-    check_place(exec);
+    check_turn(exec);
+    for (const std::uint32_t peer : others_) check_present(peer);
     auto flight = flights_.take();
     if (!values.empty()) {
-      flight->peers = others_;
+      flight->peers = everyone_;  // of a single rank, too, NCCL has to be through with it
       GroupCall group(comm_.api());
       TW_NCCL(comm_.api(), all_reduce(values.data(), values.data(), values.size(), ncclFloat32, ncclSum, comm_.get(),
                                       static_cast<cudaStream_t>(exec.stream)));
       group.end();
     }
-    return launch(exec, std::move(flight));
+    return begin(exec, std::move(flight));
   });
 }
 
-void NcclTransport::check_place(const Exec& exec) const {
+void NcclTransport::check_turn(const Exec& exec) const {
   TW_CHECK(exec.device == place_.device, UsageError, "work on device ", exec.device,
            ", but transport 'nccl' was made for ", "device ", place_.device, " (nccl:device=", exec.device,
            " makes it for the other)");
+  TW_CHECK(flights_.starting() == nullptr, UsageError,
+           "a group in device memory is still starting: nothing else may be posted ",
+           "there before progress has started it (Request::started)");
+}
+
+void NcclTransport::check_present(std::uint32_t peer) const {
+  if (watch_.has_left(peer))
+    throw PeerError(peer, detail::concat("rank ", peer, " closed its transport; rank ", rank(),
+                                         " had a group in device memory for it"));
 }
 
 void NcclTransport::check_group(const Exec& exec, std::span<const Op> ops) const {
-  check_place(exec);
+  check_turn(exec);
   for (const Op& op : ops) {
     TW_CHECK(op.peer < ranks(), UsageError, "a message for rank ", op.peer, "; ranks are 0 to ", ranks() - 1);
-    if (watch_.has_left(op.peer))
-      throw PeerError(op.peer, detail::concat("rank ", op.peer, " closed its transport; rank ", rank(),
-                                              " had a group in device memory for it"));
+    check_present(op.peer);
   }
   check_own_messages(ops);
 }
@@ -134,51 +137,14 @@ void NcclTransport::enqueue(const Exec& exec, std::span<const Op> ops) {
   group.end();
 }
 
-// Nothing may be enqueued on the stream before NCCL has enqueued the group there, which it does in the background.
-Request NcclTransport::launch(const Exec& exec, std::shared_ptr<Flight> flight) {
-  if (flight->peers.empty()) {
-    flights_.skip(*flight);
-    return Request(std::move(flight));
-  }
-  watch_.meet(flight->peers);
-  const Deadline deadline = Deadline::in(place_.deadline_seconds);
-  for (std::uint32_t polls = 0; !comm_.settled(); ++polls) {
-    if (deadline.passed()) throw_overdue(flight->peers);
-    if (polls >= kQuickPolls) watch_.expect(flight->peers);
-    pause(polls, deadline);
-  }
-  flights_.launch(*flight, exec);
-  return Request(std::move(flight));
-}
-
-void NcclTransport::pause(std::uint32_t polls, Deadline deadline) {
-  if (polls < kQuickPolls) return std::this_thread::sleep_for(kQuickPause);
-  due_ = true;  // a wake() that ends this sleep is meant for another
-  control_->progress(std::min(deadline, Deadline::in(kPauseSeconds)));
-}
-
-void NcclTransport::throw_overdue(std::span<const std::uint32_t> peers) const {
-  std::string list;
-  std::set<std::uint32_t> others(peers.begin(), peers.end());
-  others.erase(rank());
-  for (const std::uint32_t peer : others) list += (list.empty() ? "" : ", ") + std::to_string(peer);
-  const std::uint32_t culprit = silent_peer().value_or(others.empty() ? rank() : *others.begin());
-  throw PeerError(culprit,
-                  detail::concat("rank ", rank(), " waited for rank ", culprit, " for ", place_.deadline_seconds,
-                                 " s: NCCL could not start a group in device memory with ranks ", list,
-                                 "; each must post its part"));
-}
-
 void NcclTransport::progress(Deadline until) {
   guarded([&] {
-    comm_.settled();
+    due_ |= start();
     due_ |= flights_.look();
     if (!flights_.any()) {
       watch_.relax();
     } else if (!due_ && !until.passed()) {
-      watch_.expect(flights_.peers());
-      flights_.arm();
-      until = std::min(until, Deadline::in(kLookSeconds));
+      until = sleep_with_flights(until);
     }
     control_->progress(std::exchange(due_, false) ? Deadline::in(0) : until);
   });

@@ -42,12 +42,15 @@ class NcclTransport final : public Transport {
  private:
   template <class Call>
   auto guarded(const Call& call);
-  void check_place(const Exec& exec) const;
+  void check_turn(const Exec& exec) const;
+  void check_present(std::uint32_t peer) const;
   void check_group(const Exec& exec, std::span<const Op> ops) const;
   void check_own_messages(std::span<const Op> ops) const;
   std::shared_ptr<Flight> take_flight(std::span<const Op> ops);
   void enqueue(const Exec& exec, std::span<const Op> ops);
-  Request launch(const Exec& exec, std::shared_ptr<Flight> flight);
+  Request begin(const Exec& exec, std::shared_ptr<Flight> flight);
+  bool start();
+  Deadline sleep_with_flights(Deadline until);
   void pause(std::uint32_t polls, Deadline deadline);
   [[noreturn]] void throw_overdue(std::span<const std::uint32_t> peers) const;
   [[noreturn]] void throw_unjoined(std::span<const Request> greetings) const;
@@ -58,13 +61,15 @@ class NcclTransport final : public Transport {
 
   TransportPtr control_;
   const Place place_;
-  std::vector<std::uint32_t> others_;  // all ranks but this one
+  std::vector<std::uint32_t> everyone_, others_;  // all ranks; but this one
   Comm comm_;
   Watch watch_;
   Flights flights_;
-  bool told_ = false;               // the others, of the end
-  bool due_ = false;                // progress owes a return at once
-  std::optional<Failure> failure_;  // thrown again by every call
+  Deadline start_by_{Deadline::Clock::time_point()};  // the group that is starting
+  std::uint32_t polls_ = 0;                           // of it
+  bool told_ = false;                                 // the others, of the end
+  bool due_ = false;                                  // progress owes a return at once
+  std::optional<Failure> failure_;                    // thrown again by every call
 };
 
 }  // namespace tw::nccl

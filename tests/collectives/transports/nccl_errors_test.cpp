@@ -255,7 +255,7 @@ TEST_F(BrokenRules, UnequalOrdersAreFound) {
     cuda::copy<float>(self.exec, zeros, values.span());
     until_failure(self, [&] {
       if (self.rank() == 1) exchange(self);
-      self.transport().all_reduce_sum(self.exec, values.span());
+      started(self, self.transport().all_reduce_sum(self.exec, values.span()));
       if (self.rank() == 0) exchange(self);
     });
   };

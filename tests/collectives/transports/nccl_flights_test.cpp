@@ -6,7 +6,6 @@
 #include <optional>
 #include <thread>
 
-#include "collectives/transports/nccl/alarm.hpp"
 #include "tests/collectives/transport_contract.hpp"
 #include "tests/collectives/transports/nccl_ranks.hpp"
 #include "tests/support/held_events.hpp"
@@ -19,7 +18,8 @@ struct Exchange {
   explicit Exchange(NcclRank& self)
       : message(self.upload(pattern(100, self.rank()))),
         room(self.upload(canary(100))),
-        request(self.post({NcclRank::send(1 - self.rank(), *message), NcclRank::receive(1 - self.rank(), *room)})) {}
+        request(started(
+            self, self.post({NcclRank::send(1 - self.rank(), *message), NcclRank::receive(1 - self.rank(), *room)}))) {}
 
   std::unique_ptr<DeviceBytes> message, room;
   Request request;
@@ -97,7 +97,7 @@ void exchange_slowly(NcclRank& self, const std::vector<std::uint32_t>& peers) {
     ops.push_back(NcclRank::send(peer, *message));
     ops.push_back(NcclRank::receive(peer, *room));
   }
-  const Request request = self.post(ops);
+  const Request request = started(self, self.post(ops));
   const std::jthread gpu([&] {
     held.wait_for_callbacks(1);
     held.release();
@@ -199,21 +199,6 @@ TEST_F(NcclTest, AnErrorOfCudaEndsTheTransport) {
   });
 }
 
-// A start that takes long makes progress by itself, and must not swallow what is meant for its caller.
-TEST_F(NcclTest, AWakeIsNotLostInASlowStart) {
-  std::promise<void> woken;
-  run(2, [&](NcclRank& self) {
-    if (self.rank() == 1) MockNccl::wait_for_polls(0, 100);
-    self.transport().wake();
-    const Exchange exchange(self);
-    if (self.rank() == 1) return woken.get_future().wait();
-    exchange.request.done();  // or the landing of the group would be a reason to return
-    self.transport().progress(Deadline(Deadline::Clock::time_point::max()));
-    woken.set_value();
-    self.speaker().finish(exchange.request);
-  });
-}
-
 TEST_F(NcclTest, EmptyMessagesAreDoneAtOnce) {
   run(2, [](NcclRank& self) {
     const DeviceBytes none(0);
@@ -225,7 +210,10 @@ TEST_F(NcclTest, EmptyMessagesAreDoneAtOnce) {
   });
 }
 
-TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {
+// And nothing can be asked of it again.
+enum class Again : std::uint8_t { group, sum };
+
+void after_a_rank_left(Again again) {
   for (const char* transport : {"nccl:control=(loopback)", "nccl"}) {
     std::atomic<bool> gone = false;
     const auto body = [&](NcclRank& self) {
@@ -243,62 +231,30 @@ TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) {
       held->release();
       self.speaker().finish(exchange.request);
       EXPECT_EQ(self.download(*exchange.room), pattern(100, 1));
-      EXPECT_NE(message_of<PeerError>([&] { Exchange{self}; }).find("rank 1 closed its transport"), std::string::npos);
+      const cuda::DeviceBuffer<float> values(4);
+      const std::string told = error_of<PeerError>([&] {
+        if (again == Again::sum) self.transport().all_reduce_sum(self.exec, values.span());
+        if (again == Again::group) Exchange{self};
+      });
+      EXPECT_NE(told.find("rank 1 closed its transport"), std::string::npos) << told;
     };
-    run(2, body, {.transport = transport});
+    NcclTest::run(2, body, {.transport = transport});
   }
 }
+
+TEST_F(NcclTest, ARankMayLeaveWhoseGroupsAreDone) { after_a_rank_left(Again::group); }
+TEST_F(NcclTest, SumsWithARankThatLeftAreRefused) { after_a_rank_left(Again::sum); }
 
 TEST_F(NcclTest, ARequestMayOutliveItsTransport) {
   run(1, [](NcclRank& self) {
     HeldEvents held;
     const auto message = self.upload(pattern(100, 1)), room = self.upload(canary(100));
-    const Request request = self.post({NcclRank::send(0, *message), NcclRank::receive(0, *room)});
+    const Request request = started(self, self.post({NcclRank::send(0, *message), NcclRank::receive(0, *room)}));
     self.leave();
     held.release();
     EXPECT_FALSE(request.done());
   });
   EXPECT_EQ(MockNccl::aborted(), 1u);
-}
-
-// Counts how often it is woken.
-class Sleeper final : public Transport {
- public:
-  std::string_view name() const override { return "sleeper"; }
-  std::uint32_t rank() const override { return 0; }
-  std::uint32_t ranks() const override { return 1; }
-  Caps caps() const override { return {}; }
-  Request post(const Exec&, std::span<const Op>) override { return {}; }
-  void progress(Deadline) override {}
-  void wake() override { ++woken; }
-  void abort(std::uint32_t, std::string_view) noexcept override {}
-
-  int woken = 0;
-};
-
-TEST_F(NcclTest, AnAlarmRingsOnceEachTimeAndNeverAfterItsEnd) {
-  Sleeper sleeper;
-  const cuda::Stream stream;
-  cuda::Event event;
-  event.record({.stream = stream.get()});
-  cuda::synchronize({.stream = stream.get()});
-  {
-    nccl::Alarm alarm(sleeper, 0);
-    for (int rung = 1; rung <= 2; ++rung) {
-      HeldEvents held;
-      alarm.arm(event);
-      alarm.arm(event);
-      EXPECT_EQ(sleeper.woken, rung - 1);
-      held.release();
-      EXPECT_EQ(sleeper.woken, rung);
-    }
-  }
-  HeldEvents held;
-  std::optional<nccl::Alarm> alarm(std::in_place, sleeper, 0);
-  alarm->arm(event);
-  alarm.reset();
-  held.release();
-  EXPECT_EQ(sleeper.woken, 2);
 }
 
 }  // namespace

@@ -14,6 +14,12 @@ namespace tw::test {
 
 using NcclRank = DeviceRank;
 
+/// Makes progress until a group that was posted has started, as it must have before anything else is posted.
+inline Request started(NcclRank& self, Request request) {
+  while (!request.started()) self.transport().progress(Deadline::in(60));
+  return request;
+}
+
 class NcclTest : public testing::Test {
  public:
   static void run(std::uint32_t ranks, const std::function<void(NcclRank&)>& body, ConnectOptions options = kOptions) {

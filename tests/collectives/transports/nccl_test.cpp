@@ -37,7 +37,7 @@ TEST_F(NcclTest, MessagesOfAPairMatchInPostingOrderWhateverTheirTags) {
       ops.push_back(self.rank() == 0 ? NcclRank::send(1, *buffers[i], i) : NcclRank::receive(0, *buffers[i], 77));
     }
     const std::span<const Op> all(ops);
-    const Request first = self.transport().post(self.exec, all.first(2));
+    const Request first = started(self, self.transport().post(self.exec, all.first(2)));
     const Request second = self.transport().post(self.exec, all.subspan(2));
     self.speaker().finish(first);
     self.speaker().finish(second);
@@ -52,7 +52,7 @@ TEST_F(NcclTest, LaterWorkOfTheStreamOrOfOneThatJoinsFindsWhatCame) {
     const Bytes message(bytes, bytes + own.size() * sizeof(float));
     const auto mine = self.upload(message), theirs = self.upload(canary(message.size())), sum = self.upload(message);
     const Request group =
-        self.post({NcclRank::send(1 - self.rank(), *mine), NcclRank::receive(1 - self.rank(), *theirs)});
+        started(self, self.post({NcclRank::send(1 - self.rank(), *mine), NcclRank::receive(1 - self.rank(), *theirs)}));
     const cuda::Stream other;
     Exec elsewhere = self.exec;
     elsewhere.stream = other.get();
@@ -129,7 +129,7 @@ TEST_F(NcclTest, EventsArePooled) {
     for (int i = 0; i < 3; ++i) {
       std::vector<Request> requests;
       for (int each = 0; each < 4; ++each)
-        requests.push_back(self.post({NcclRank::send(peer, *message), NcclRank::receive(peer, *room)}));
+        requests.push_back(started(self, self.post({NcclRank::send(peer, *message), NcclRank::receive(peer, *room)})));
       self.speaker().finish(requests);
     }
     EXPECT_EQ(transport.events(), 4u);
