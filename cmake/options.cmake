@@ -10,7 +10,10 @@ target_compile_options(tw_options INTERFACE
   "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;-ftz=false;-prec-div=true;-prec-sqrt=true>"
   "$<$<COMPILE_LANGUAGE:CUDA>:-lineinfo;--no-compress>")  # findings name source lines; PTX that tests/ptxrun can read
 if(TW_SANITIZE)
+  string(REPLACE "," ",-fsanitize=" host_sanitize "${TW_SANITIZE}")  # -Xcompiler splits at commas
   target_compile_options(tw_options INTERFACE
-    "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TW_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
+    "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TW_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fsanitize=${host_sanitize},-fno-omit-frame-pointer>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fno-sanitize-recover=all>")
   target_link_options(tw_options INTERFACE -fsanitize=${TW_SANITIZE})
 endif()

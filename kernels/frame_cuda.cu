@@ -19,6 +19,14 @@ std::uint32_t crc_but_for_body(const FrameHeader& header, std::uint64_t body_byt
   return crc_product(crc_power_of_bytes(body_bytes), ~crc32c(covered)) ^ ~0u;
 }
 
+// A thread's word, chosen among registers or constants: an array that is indexed would lie in local memory.
+__device__ std::uint32_t own_word(const FrameHeader& header) {
+  std::uint32_t own = 0;
+#pragma unroll
+  for (unsigned w = 0; w < kWordsOfHeader; ++w) own = w == threadIdx.x ? header.words[w] : own;
+  return own;
+}
+
 // Threads: one a word of the header, and one a status word. Shared memory: none. Bytes: 80 written. Deterministic.
 struct HeaderKernel {
   FrameHeader header;
@@ -30,7 +38,7 @@ struct HeaderKernel {
     std::uint32_t bits = 0;
     for (std::uint32_t source = threadIdx.x; source < sources; source += kThreads) bits |= found[source];
     const bool spoilt = __syncthreads_or((bits & (kStatusBadFrame | kStatusBadPayload)) != 0) != 0;
-    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : header.words[threadIdx.x];
+    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : own_word(header);
   }
 };
 
@@ -41,7 +49,7 @@ struct CompareKernel {
   std::uint32_t* status;
 
   __device__ void operator()(Grid) const {
-    if (threadIdx.x >= kWordsOfHeader || frame[threadIdx.x] == expected.words[threadIdx.x]) return;
+    if (threadIdx.x >= kWordsOfHeader || frame[threadIdx.x] == own_word(expected)) return;
     if (status != nullptr) atomicOr(status, static_cast<unsigned>(kStatusBadFrame));
   }
 };

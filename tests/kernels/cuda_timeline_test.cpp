@@ -28,6 +28,7 @@ TEST(Timeline, CallsOnceAMark) {
   EXPECT_EQ(calls, 0);
   held.release();
   EXPECT_EQ(calls, 2);
+  cuda::synchronize(own.exec);
   EXPECT_TRUE(timeline.reached(timeline.upcoming() - 1));
 }
 
