@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/cast.hpp"
-#include "kernels/inspect.hpp"
+#include "kernels/cuda/batch.hpp"
 
 namespace tw {
 namespace {
@@ -41,24 +41,40 @@ FrameId ChunkCoder::frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) 
   return id;
 }
 
-Input ChunkCoder::gradient_of(const Chunk& chunk, std::size_t extent, Scratch& scratch) const {
+// Where an extent lies as f32: in the trainer's tensor, or in scratch memory where that is absent or narrower.
+std::span<float> ChunkCoder::room_for(const Chunk& chunk, std::size_t extent, Scratch& scratch) const {
   const Extent& where = chunk.layout.extents()[extent];
   const Piece& piece = pieces_[chunk.piece_of_extent[extent]];
-  const std::byte* address = address_of(piece, where);
-  if (address != nullptr && piece.data.dtype == DType::f32)
-    return {where.param, where.first, {reinterpret_cast<const float*>(address), where.count}};
-  const std::span<float> values = scratch.coding.take<float>(where.count);
-  if (address == nullptr)
-    fill_zero(group_.exec, std::as_writable_bytes(values));
-  else
-    widen(silent(group_.exec), {reinterpret_cast<const std::uint16_t*>(address), where.count}, piece.data.dtype, {},
-          values);
-  return {where.param, where.first, values};
+  std::byte* address = address_of(piece, where);
+  if (address == nullptr || piece.data.dtype != DType::f32) return scratch.coding.take<float>(where.count);
+  return {reinterpret_cast<float*>(address), where.count};
 }
 
+void ChunkCoder::fetch_gradient(const Chunk& chunk, std::size_t extent, std::span<float> values) const {
+  const Piece& piece = pieces_[chunk.piece_of_extent[extent]];
+  const std::byte* address = address_of(piece, chunk.layout.extents()[extent]);
+  if (address == nullptr)
+    fill_zero(group_.exec, std::as_writable_bytes(values));
+  else if (piece.data.dtype != DType::f32)
+    widen(silent(group_.exec), {reinterpret_cast<const std::uint16_t*>(address), values.size()}, piece.data.dtype, {},
+          values);
+}
+
+// Memory is taken before the batch is open: what is taken meanwhile goes with it.
 std::span<const Input> ChunkCoder::gradients_of(const Chunk& chunk, Scratch& scratch) const {
-  const auto inputs = scratch.host.take<Input>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) inputs[i] = gradient_of(chunk, i, scratch);
+  const auto extents = chunk.layout.extents();
+  const auto inputs = scratch.host.take<Input>(extents.size());
+  const auto rooms = scratch.host.take<std::span<float>>(extents.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    rooms[i] = room_for(chunk, i, scratch);
+    inputs[i] = {extents[i].param, extents[i].first, rooms[i]};
+  }
+  cuda::BatchScope batch(group_.exec);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    batch.begin_job();
+    fetch_gradient(chunk, i, rooms[i]);
+  }
+  batch.close();
   return inputs;
 }
 
@@ -88,10 +104,15 @@ OwnFrame ChunkCoder::encode_frame(const Chunk& chunk, std::span<const Input> inp
   frame.encoded = group_.coding_buffer(bytes, kFrameHeaderBytes);
   encode(chunk, inputs, hop, frame.encoded.bytes(), scratch);
   if (use == Use::here) return frame;
-  frame.buffer = group_.frame_buffer(bytes);
-  copy_bytes(group_.exec, frame.encoded.bytes().subspan(kFrameHeaderBytes),
-             frame.buffer.bytes().subspan(kFrameHeaderBytes));
-  frame.copied = group_.mark();
+  if (group_.direct()) {
+    frame.buffer = std::move(frame.encoded);
+    seal_direct(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes());
+  } else {
+    frame.buffer = group_.frame_buffer(bytes);
+    copy_bytes(group_.exec, frame.encoded.bytes().subspan(kFrameHeaderBytes),
+               frame.buffer.bytes().subspan(kFrameHeaderBytes));
+  }
+  frame.made = group_.mark();
   return frame;
 }
 
@@ -125,7 +146,11 @@ OwnFrame ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean
 // Codecs that work on a device are of fixed size.
 bool ChunkCoder::ready(const Chunk& chunk, Hop hop, OwnFrame& frame) {
   if (frame.sealed) return true;
-  if (!group_.reached(frame.copied)) return false;
+  if (!group_.reached(frame.made)) return false;
+  if (group_.direct()) {
+    if (hop == Hop::owner) refuse_bad_frames(chunk);
+    return frame.sealed = true;
+  }
   const PhaseTimer timer(group_.counters.encode_seconds);
   seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, group_.checksum, {}, frame.buffer.bytes());
   return frame.sealed = true;
@@ -147,8 +172,9 @@ ChunkCoder::Bodies ChunkCoder::open(const Chunk& chunk, const FrameId& id, std::
 
 ChunkCoder::Bodies ChunkCoder::bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const {
   if (!group_.codes_on_device()) return open(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes(), scratch);
+  const std::span<std::byte> made = (group_.direct() && frame.made != 0 ? frame.buffer : frame.encoded).bytes();
   const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame.encoded.bytes(), i);
+  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(made, i);
   return bodies;
 }
 
@@ -165,6 +191,12 @@ ChunkCoder::Bodies ChunkCoder::brought_in(Bodies bodies, const Message& message,
   return moved;
 }
 
+// Bodies of what another rank sent, where codecs work.
+ChunkCoder::Bodies ChunkCoder::arrived(const Chunk& chunk, const FrameId& id, Message& message, Scratch& scratch) {
+  if (!group_.direct()) return brought_in(open(chunk, id, message.received(), scratch), message, scratch);
+  return checked_direct(chunk, id, message.buffer.bytes().first(message.received().size()), scratch);
+}
+
 void ChunkCoder::decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine,
                                std::span<float> sum, Scratch& scratch) {
   const auto extents = chunk.layout.extents();
@@ -179,8 +211,8 @@ void ChunkCoder::decode_gradient(const Chunk& chunk, std::uint32_t source, Messa
                                  std::span<float> sum) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  const auto bodies = open(chunk, frame_id(chunk, source, Hop::worker), message.received(), scratch);
-  decode_bodies(chunk, source, brought_in(bodies, message, scratch), combine, sum, scratch);
+  const auto bodies = arrived(chunk, frame_id(chunk, source, Hop::worker), message, scratch);
+  decode_bodies(chunk, source, bodies, combine, sum, scratch);
   group_.retire(std::move(message.buffer));
 }
 
@@ -193,23 +225,21 @@ void ChunkCoder::decode_gradient(const Chunk& chunk, OwnFrame& frame, Combine co
 void ChunkCoder::deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch) {
   const auto extents = chunk.layout.extents();
   const auto jobs = scratch.host.take<DecodeJob>(extents.size());
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const Piece& piece = pieces_[chunk.piece_of_extent[i]];
-    std::byte* address = address_of(piece, extents[i]);
-    const bool in_place = address != nullptr && piece.data.dtype == DType::f32;
-    const std::span<float> values = in_place ? std::span(reinterpret_cast<float*>(address), extents[i].count)
-                                             : scratch.coding.take<float>(extents[i].count);
-    jobs[i] = {bodies[i], {extents[i].param, extents[i].first, values}};
-  }
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    jobs[i] = {bodies[i], {extents[i].param, extents[i].first, room_for(chunk, i, scratch)}};
   chunk.compressor->decode(context_for(chunk.owner, Hop::owner), jobs, Combine::assign, 1.0f);
-  for (std::size_t i = 0; i < jobs.size(); ++i) deliver_run(chunk, i, jobs[i].output);
+  cuda::BatchScope batch(group_.exec);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    batch.begin_job();
+    deliver_run(chunk, i, jobs[i].output);
+  }
+  batch.close();
 }
 
 void ChunkCoder::deliver_mean(const Chunk& chunk, Message message) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  const auto bodies = open(chunk, frame_id(chunk, chunk.owner, Hop::owner), message.received(), scratch);
-  deliver_bodies(chunk, brought_in(bodies, message, scratch), scratch);
+  deliver_bodies(chunk, arrived(chunk, frame_id(chunk, chunk.owner, Hop::owner), message, scratch), scratch);
   group_.retire(std::move(message.buffer));
 }
 
@@ -219,36 +249,38 @@ void ChunkCoder::deliver_mean(const Chunk& chunk, OwnFrame& frame) {
   deliver_bodies(chunk, bodies_of(chunk, frame, Hop::owner, scratch), scratch);
 }
 
-void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<const std::byte> frame) {
+void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  deliver_bodies(chunk, open(chunk, frame_id(chunk, chunk.owner, Hop::owner), frame, scratch), scratch);
+  const FrameId id = frame_id(chunk, chunk.owner, Hop::owner);
+  const auto bodies = group_.direct() ? checked_direct(chunk, id, frame, scratch) : open(chunk, id, frame, scratch);
+  deliver_bodies(chunk, bodies, scratch);
 }
 
 void ChunkCoder::deliver_values(const Chunk& chunk, std::span<const float> mean) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   group_.exec.status = &group_.status(Hop::owner);
-  inspect(group_.exec, mean);
   const auto extents = chunk.layout.extents();
   std::size_t begin = 0;
   Scratch scratch(group_);
+  cuda::BatchScope batch(group_.exec);
   for (std::size_t i = 0; i < extents.size(); begin += extents[i].count, ++i) {
-    const auto values = scratch.coding.take<float>(extents[i].count);
-    copy(group_.exec, mean.subspan(begin, extents[i].count), values);
+    const std::span<float> values = room_for(chunk, i, scratch);
+    batch.begin_job();
+    copy_values(group_.exec, mean.subspan(begin, extents[i].count), values);
     deliver_run(chunk, i, {extents[i].param, extents[i].first, values});
   }
+  batch.close();
 }
 
+// `mean` is in the room for it.
 void ChunkCoder::deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const {
   chunk.compressor->deliver(context_for(chunk.owner, Hop::owner), mean);
   const Piece& piece = pieces_[chunk.piece_of_extent[extent]];
   std::byte* address = address_of(piece, chunk.layout.extents()[extent]);
-  if (address == nullptr || static_cast<void*>(address) == mean.values.data()) return;
-  if (piece.data.dtype == DType::f32)
-    copy<float>(group_.exec, mean.values, {reinterpret_cast<float*>(address), mean.values.size()});
-  else
-    narrow(silent(group_.exec), mean.values, piece.data.dtype,
-           {reinterpret_cast<std::uint16_t*>(address), mean.values.size()});
+  if (address == nullptr || piece.data.dtype == DType::f32) return;
+  narrow(silent(group_.exec), mean.values, piece.data.dtype,
+         {reinterpret_cast<std::uint16_t*>(address), mean.values.size()});
 }
 
 }  // namespace tw

@@ -2,7 +2,8 @@
 // they are narrower, absent ones code as zeros, means are narrowed on delivery.
 //
 // On a device all of it is enqueued on the group's stream. What is encoded there comes to the host as a copy, whose end
-// `ready` tells; what was received is copied there, and its buffer kept so long.
+// `ready` tells; what was received is copied there, and its buffer kept so long. Where frames go directly from device
+// to device, kernels seal them and look at those of others; what they find is thrown when the host comes to it.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,16 @@ namespace tw {
 
 /// A frame that was made here.
 struct OwnFrame {
-  Buffer buffer;           ///< what is sent
-  Buffer encoded;          ///< on a device: the same frame where it was encoded, but for its header
-  Group::Mark copied = 0;  ///< when `buffer` holds the bodies
+  Buffer buffer;   ///< what is sent
+  Buffer encoded;  ///< on a device, unless it is `buffer`: the same frame where it was encoded, but for its header
+  Group::Mark made = 0;  ///< when `buffer` holds the bodies
   bool sealed = false;
+};
+
+/// A frame in device memory, on 16 bytes, and where kernels tell what is wrong with it.
+struct PlacedFrame {
+  std::span<std::byte> bytes;
+  std::uint32_t* found;
 };
 
 /// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
@@ -29,15 +36,22 @@ class ChunkCoder {
   ChunkCoder(Group& group, const BucketPlan& plan) : group_(group), plan_(plan) {}
 
   /// The tensors of this step.
-  void bind(std::span<const Piece> pieces) { pieces_ = pieces; }
+  void bind(std::span<const Piece> pieces) {
+    pieces_ = pieces;
+    forget_findings();
+  }
 
   /// This rank's gradient of `chunk` as a frame (hop worker): to be sent once `ready`, or for this rank alone.
   OwnFrame encode_gradient(const Chunk& chunk);
   OwnFrame encode_own_gradient(const Chunk& chunk);
   /// `mean`, the chunk's extents one after another, as a frame (hop owner).
   OwnFrame encode_mean(const Chunk& chunk, std::span<const float> mean);
-  /// Whether the frame can be sent. Seals it when it comes to that.
+  /// Whether the frame can be sent. Seals it when it comes to that. Throws WireError where it was made of a bad one.
   bool ready(const Chunk& chunk, Hop hop, OwnFrame& frame);
+  /// Direct frames: throws WireError that names the rank whose frame of this chunk, or of any, was bad, as far as the
+  /// device has come.
+  void refuse_bad_frames(const Chunk& chunk) const;
+  void refuse_bad_frames() const;
 
   /// Opens, validates and decodes the worker frame of `source` into `sum`, the chunk's extents one after another.
   void decode_gradient(const Chunk& chunk, std::uint32_t source, Message message, Combine combine,
@@ -47,18 +61,25 @@ class ChunkCoder {
   /// Opens, validates and decodes the owner's frame into the bucket's tensors; and one that was made here.
   void deliver_mean(const Chunk& chunk, Message message);
   void deliver_mean(const Chunk& chunk, OwnFrame& frame);
-  /// The same for a frame that stays with the caller. Not on a device.
-  void deliver_mean(const Chunk& chunk, std::span<const std::byte> frame);
+  /// The same for a frame that stays with the caller, and may be passed on after the host's look or, if direct, once it
+  /// is sealed anew.
+  void deliver_mean(const Chunk& chunk, std::span<std::byte> frame);
+  void seal_again(const Chunk& chunk, std::span<std::byte> frame);
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
 
-  /// Frames that travel from device memory to device memory: `frame` has room for exactly one, on 16 bytes. All is
-  /// enqueued, the look at what others sent too: it reports kStatusBadFrame and kStatusBadPayload.
+  /// Frames that travel from device memory to device memory: room for exactly one, on 16 bytes. All is enqueued, or
+  /// left with the open batch: each call is a job. A mean made of frames in which something was `found` is sealed so
+  /// that nobody takes it for a good one.
   void encode_gradient_into(const Chunk& chunk, std::span<std::byte> frame);
-  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<std::byte> frame);
-  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame, Combine combine,
+  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<const std::uint32_t> found,
+                        std::span<std::byte> frame);
+  /// Looks at what `source` sent: reports kStatusBadFrame and kStatusBadPayload.
+  void check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, PlacedFrame frame);
+  /// Decoding does not look, and stays in bounds.
+  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, PlacedFrame frame, Combine combine,
                             std::span<float> sum);
-  void deliver_mean_from(const Chunk& chunk, std::span<std::byte> frame);
+  void deliver_mean_from(const Chunk& chunk, PlacedFrame frame);
   /// Linear payloads alone, summed there by the transport: this rank's, the chunk's bodies one after another; and the
   /// ranks' sum, which becomes the mean and is delivered.
   void encode_payload_into(const Chunk& chunk, std::span<float> payload);
@@ -77,9 +98,9 @@ class ChunkCoder {
   /// becomes the mean's.
   void finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
 
-  /// For linear payloads, which are summed as they are (not on a device): this rank's gradient as a frame whose header
-  /// is still missing; the same added to a frame that `source` sent, whose header is then due anew; the payload divided
-  /// by the ranks; the header.
+  /// For linear payloads, which are summed as they are (on the host, or direct): this rank's gradient as a frame whose
+  /// header is still missing; the same added to a frame that `source` sent, whose header is then due anew; the payload
+  /// divided by the ranks; the header.
   Buffer encode_unsealed(const Chunk& chunk);
   void add_gradient(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
   void divide_payload(Buffer& own);
@@ -95,7 +116,8 @@ class ChunkCoder {
   static std::byte* address_of(const Piece& piece, const Extent& extent);
   Context context_for(std::uint32_t rank, Hop hop) const;
   FrameId frame_id(const Chunk& chunk, std::uint32_t source, Hop hop) const;
-  Input gradient_of(const Chunk& chunk, std::size_t extent, Scratch& scratch) const;
+  std::span<float> room_for(const Chunk& chunk, std::size_t extent, Scratch& scratch) const;
+  void fetch_gradient(const Chunk& chunk, std::size_t extent, std::span<float> values) const;
   std::span<float> in_tensor(const Chunk& chunk, std::size_t extent) const;
   using Bodies = std::span<const std::span<const std::byte>>;
 
@@ -108,17 +130,25 @@ class ChunkCoder {
   Bodies open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame, Scratch& scratch) const;
   Bodies bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const;
   Bodies brought_in(Bodies bodies, const Message& message, Scratch& scratch) const;
+  Bodies arrived(const Chunk& chunk, const FrameId& id, Message& message, Scratch& scratch);
+  Bodies checked_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
+  void seal_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame);
+  void forget_findings();
+  std::uint32_t& finding(std::uint32_t chunk, std::uint32_t source) const;
+  void refuse_bad_frame(const Chunk& chunk, std::uint32_t source) const;
   void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
                      Scratch& scratch);
   void deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch);
-  void seal_on_device(const Chunk& chunk, Hop hop, std::span<std::byte> frame);
-  Bodies checked_on_device(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
+  void seal_on_device(const Chunk& chunk, Hop hop, std::span<const std::uint32_t> found, std::span<std::byte> frame);
+  void check_bodies(const Chunk& chunk, const FrameId& id, PlacedFrame frame, Scratch& scratch);
+  Bodies bodies_on_device(const Chunk& chunk, PlacedFrame frame, Scratch& scratch);
   std::span<const Input> means_of(const Chunk& chunk, std::span<const float> mean, Scratch& scratch) const;
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 
   Group& group_;
   const BucketPlan& plan_;
   std::span<const Piece> pieces_;
+  Block findings_;  // direct: StatusBits by chunk and source, which host and device reach
 };
 
 }  // namespace tw

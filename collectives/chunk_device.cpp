@@ -12,56 +12,63 @@ std::span<std::byte> bytes_of(std::span<float> floats) { return std::as_writable
 
 }  // namespace
 
-void ChunkCoder::seal_on_device(const Chunk& chunk, Hop hop, std::span<std::byte> frame) {
+void ChunkCoder::seal_on_device(const Chunk& chunk, Hop hop, std::span<const std::uint32_t> found,
+                                std::span<std::byte> frame) {
   const FrameId id = frame_id(chunk, group_.rank(), hop);
-  group_.exec.status = hop == Hop::owner ? &group_.status(hop) : nullptr;  // gradients are this rank's own
-  seal_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame);
+  seal_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, found, frame);
 }
 
 void ChunkCoder::encode_gradient_into(const Chunk& chunk, std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
   encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame, scratch);
-  seal_on_device(chunk, Hop::worker, frame);
+  seal_on_device(chunk, Hop::worker, {}, frame);
 }
 
-void ChunkCoder::encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<std::byte> frame) {
+void ChunkCoder::encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<const std::uint32_t> found,
+                                  std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
   encode(chunk, means_of(chunk, mean, scratch), Hop::owner, frame, scratch);
-  seal_on_device(chunk, Hop::owner, frame);
+  seal_on_device(chunk, Hop::owner, found, frame);
 }
 
-// The bodies of a frame; what others sent is looked at first.
-ChunkCoder::Bodies ChunkCoder::checked_on_device(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame,
-                                                 Scratch& scratch) {
-  const auto extents = chunk.layout.extents();
-  const auto bodies = scratch.host.take<std::span<const std::byte>>(extents.size());
-  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame, i);
-  if (id.source == group_.rank()) return bodies;
-  group_.exec.status = &group_.status(Hop::owner);
-  check_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame);
-  cuda::BatchScope batch(group_.exec);
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    batch.begin_job();
-    chunk.compressor->codec().check(context_for(id.source, id.hop), bodies[i], extents[i]);
-  }
-  batch.close();
+// The bodies of a frame; what kernels find in them is told where the frame says.
+ChunkCoder::Bodies ChunkCoder::bodies_on_device(const Chunk& chunk, PlacedFrame frame, Scratch& scratch) {
+  group_.exec.status = frame.found;
+  const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
+  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame.bytes, i);
   return bodies;
 }
 
-void ChunkCoder::decode_gradient_from(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame,
-                                      Combine combine, std::span<float> sum) {
+void ChunkCoder::check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, PlacedFrame frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  const auto bodies = checked_on_device(chunk, frame_id(chunk, source, Hop::worker), frame, scratch);
-  decode_bodies(chunk, source, bodies, combine, sum, scratch);
+  check_bodies(chunk, frame_id(chunk, source, hop), frame, scratch);
 }
 
-void ChunkCoder::deliver_mean_from(const Chunk& chunk, std::span<std::byte> frame) {
+void ChunkCoder::check_bodies(const Chunk& chunk, const FrameId& id, PlacedFrame frame, Scratch& scratch) {
+  const auto bodies = bodies_on_device(chunk, frame, scratch);
+  cuda::BatchScope batch(group_.exec);
+  check_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame.bytes);
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    batch.begin_job();
+    chunk.compressor->codec().check(context_for(id.source, id.hop), bodies[i], chunk.layout.extents()[i]);
+  }
+  batch.close();
+}
+
+void ChunkCoder::decode_gradient_from(const Chunk& chunk, std::uint32_t source, PlacedFrame frame, Combine combine,
+                                      std::span<float> sum) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  deliver_bodies(chunk, checked_on_device(chunk, frame_id(chunk, chunk.owner, Hop::owner), frame, scratch), scratch);
+  decode_bodies(chunk, source, bodies_on_device(chunk, frame, scratch), combine, sum, scratch);
+}
+
+void ChunkCoder::deliver_mean_from(const Chunk& chunk, PlacedFrame frame) {
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  Scratch scratch(group_);
+  deliver_bodies(chunk, bodies_on_device(chunk, frame, scratch), scratch);
 }
 
 // The layout's rooms begin behind a header, which has no place here.

@@ -46,8 +46,7 @@ void ChunkCoder::inspect_gradient(const Chunk& chunk) {
 void ChunkCoder::add_in_place(const Chunk& chunk, std::uint32_t source, Message message) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  const auto received = open(chunk, frame_id(chunk, source, Hop::worker), message.received(), scratch);
-  const auto bodies = brought_in(received, message, scratch);
+  const auto bodies = arrived(chunk, frame_id(chunk, source, Hop::worker), message, scratch);
   const auto extents = chunk.layout.extents();
   const auto jobs = scratch.host.take<DecodeJob>(extents.size());
   for (std::size_t i = 0; i < jobs.size(); ++i)
@@ -92,7 +91,8 @@ void ChunkCoder::finish_in_place(const Chunk& chunk, std::uint32_t source, Buffe
 Buffer ChunkCoder::encode_unsealed(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
-  Buffer frame = group_.frame_buffer(chunk.layout.max_frame_bytes());
+  const std::size_t bytes = chunk.layout.max_frame_bytes();
+  Buffer frame = group_.direct() ? group_.coding_buffer(bytes, kFrameHeaderBytes) : group_.frame_buffer(bytes);
   encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame.bytes(), scratch);
   return frame;
 }
@@ -115,7 +115,11 @@ void ChunkCoder::open_sum(const Chunk& chunk, std::uint32_t source, Buffer& sum,
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
   sum.shrink(received_bytes);
-  open(chunk, frame_id(chunk, source, Hop::worker), sum.bytes(), scratch);
+  const FrameId id = frame_id(chunk, source, Hop::worker);
+  if (group_.direct())
+    checked_direct(chunk, id, sum.bytes(), scratch);
+  else
+    open(chunk, id, sum.bytes(), scratch);
 }
 
 void ChunkCoder::divide_payload(Buffer& own) {
@@ -128,7 +132,11 @@ void ChunkCoder::divide_payload(Buffer& own) {
 
 void ChunkCoder::seal(const Chunk& chunk, Hop hop, Buffer& own) {
   const PhaseTimer timer(group_.counters.encode_seconds);
-  seal_frame(frame_id(chunk, group_.rank(), hop), chunk.layout, group_.checksum, {}, own.bytes());
+  const FrameId id = frame_id(chunk, group_.rank(), hop);
+  if (group_.direct())
+    seal_direct(chunk, id, own.bytes());
+  else
+    seal_frame(id, chunk.layout, group_.checksum, {}, own.bytes());
 }
 
 }  // namespace tw

@@ -157,9 +157,9 @@ void Communicator::Impl::register_parameters(std::vector<Param> params, std::spa
   phase_ = Phase::between_steps;
 }
 
-// Messages in device memory meet only messages in device memory.
+// Messages in the order of a stream meet only their like.
 std::string Communicator::Impl::describe_place() const {
-  if (!engine_->group().transport.caps().device_memory) return {};
+  if (!engine_->group().transport.caps().stream_ordered) return {};
   return detail::concat("gradients: ", on_device() ? "on devices" : "on the host", "\n");
 }
 

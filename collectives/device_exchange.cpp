@@ -1,84 +1,14 @@
 #include "collectives/device_exchange.hpp"
 
-#include <algorithm>
-#include <string>
 #include <vector>
 
-#include "collectives/chunk_coder.hpp"
+#include "collectives/device_operation.hpp"
 #include "collectives/tag.hpp"
-#include "kernels/base/check.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "kernels/reduce.hpp"
 
 namespace tw {
 namespace {
-
-/// What both have in common: the turn, since such groups match in the order in which they are posted and buckets may be
-/// handed over in another; and the wait for the end.
-class DeviceOperation : public BucketOperation {
- public:
-  DeviceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {}
-
-  void start(std::span<const Piece> pieces) final {
-    coder_.bind(pieces);
-    enqueued_ = consumed_ = false;
-  }
-  Progress advance() final;
-  bool gradient_consumed() const final { return consumed_; }
-  Wait waiting_for() const final {
-    const std::string bucket = std::to_string(plan_.bucket());
-    if (!enqueued_)
-      return {group_.rank(),
-              "bucket " + bucket + " goes after bucket " + std::to_string(group_.turn) + ", which was not handed over"};
-    return {(group_.rank() + 1) % group_.ranks(), "the device's exchange of bucket " + bucket};
-  }
-
- protected:
-  virtual void encode() = 0;
-  /// All that follows.
-  virtual void exchange() = 0;
-  virtual void release() = 0;
-
-  Group& group_;
-  const BucketPlan& plan_;
-  ChunkCoder coder_;
-  std::vector<Request> requests_;
-
- private:
-  void refuse_foreign_frames();
-
-  bool enqueued_ = false, consumed_ = false;
-  Group::Mark encoded_ = 0, done_ = 0;
-};
-
-Operation::Progress DeviceOperation::advance() {
-  if (!enqueued_) {
-    if (group_.turn != plan_.bucket()) return Progress::waiting;
-    encode();
-    encoded_ = group_.mark();
-    exchange();
-    done_ = group_.mark();
-    enqueued_ = true;
-    ++group_.turn;
-    return Progress::more;
-  }
-  consumed_ = group_.reached(encoded_);
-  const auto is_done = [](const Request& request) { return request.done(); };
-  if (!consumed_ || !group_.reached(done_) || !std::all_of(requests_.begin(), requests_.end(), is_done))
-    return Progress::waiting;
-  requests_.clear();
-  release();
-  refuse_foreign_frames();
-  return Progress::complete;
-}
-
-void DeviceOperation::refuse_foreign_frames() {
-  const std::uint32_t found = group_.status(Hop::owner);
-  TW_CHECK((found & kStatusBadPayload) == 0, WireError, "bucket ", plan_.bucket(), " at rank ", group_.rank(),
-           ": a frame of another rank holds indices out of range or order");
-  TW_CHECK(
-      (found & kStatusBadFrame) == 0, WireError, "bucket ", plan_.bucket(), " at rank ", group_.rank(),
-      ": a frame of another rank has not the header or checksum that was expected, or was made of one that had not");
-}
 
 /// Frames of several chunks, one after another, in a buffer on the device.
 struct Parcel {
@@ -90,105 +20,257 @@ struct Parcel {
     for (const Chunk& chunk : chunks) sum += chunk.layout.max_frame_bytes();
     return sum;
   }
-  /// Calls visit(chunk, its frame).
+  /// Calls visit(number of the chunk in the parcel, chunk, its frame).
   template <class Visit>
   void for_each(Visit visit) {
     auto rest = buffer.bytes();
-    for (const Chunk& chunk : chunks) {
-      visit(chunk, rest.first(chunk.layout.max_frame_bytes()));
-      rest = rest.subspan(chunk.layout.max_frame_bytes());
+    for (std::size_t i = 0; i < chunks.size(); ++i) {
+      visit(i, chunks[i], rest.first(chunks[i].layout.max_frame_bytes()));
+      rest = rest.subspan(chunks[i].layout.max_frame_bytes());
     }
   }
 };
 
-class TwoShotOnDevice final : public DeviceOperation {
+/// What is common to exchanges of frames: chunks that this rank sums of everybody's frames. All chunks of a bucket
+/// share the launches of each of these calls.
+class FramesOnDevice : public DeviceOperation {
+ protected:
+  FramesOnDevice(Group& group, const BucketPlan& plan, std::span<const Chunk> summed,
+                 std::vector<ForeignFrame> others = {})
+      : DeviceOperation(group, plan, foreign(group.ranks(), summed, std::move(others))), summed_(summed) {
+    for (std::uint32_t source = 0; source < group.ranks(); ++source) incoming_.push_back({summed});
+  }
+
+  void take_room(Parcel& parcel) { parcel.buffer = group_.coding_buffer(parcel.bytes(), kFrameHeaderBytes); }
+  std::uint32_t own() const { return group_.rank(); }
+
+  void encode_gradients(Parcel& parcel);
+  /// Adds a message to or from `peer`, if there is anything in it.
+  void add_op(Op::Kind kind, std::uint32_t peer, Hop hop, Parcel& parcel);
+  void post_ops() {
+    post(ops_);
+    ops_.clear();
+  }
+  void check_gradients();
+  /// The means of what others sent and of this rank's own part, which is where it was encoded.
+  void average();
+  void release_sums() {
+    for (Parcel& parcel : incoming_) parcel.buffer.release();
+    means_.clear();
+  }
+
+  const std::span<const Chunk> summed_;
+  std::vector<Parcel> incoming_;  // by source, of what this rank sums
+  std::vector<Buffer> means_;     // of those chunks
+
+ private:
+  static std::vector<ForeignFrame> foreign(std::uint32_t ranks, std::span<const Chunk> summed,
+                                           std::vector<ForeignFrame> others);
+  PlacedFrame frame_of(std::size_t i, std::uint32_t source, std::span<std::byte> bytes) {
+    return {bytes, &findings_.words(i * group_.ranks() + source, 1).front()};
+  }
+
+  std::vector<Op> ops_;
+};
+
+// Those of the chunks that are summed come first, chunk by chunk: `encode_mean_into` wants a chunk's together.
+std::vector<FramesOnDevice::ForeignFrame> FramesOnDevice::foreign(std::uint32_t ranks, std::span<const Chunk> summed,
+                                                                  std::vector<ForeignFrame> others) {
+  std::vector<ForeignFrame> all;
+  for (const Chunk& chunk : summed)
+    for (std::uint32_t source = 0; source < ranks; ++source) all.push_back({source, chunk.index, Hop::worker});
+  all.insert(all.end(), others.begin(), others.end());
+  return all;
+}
+
+void FramesOnDevice::encode_gradients(Parcel& parcel) {
+  cuda::BatchScope batch(group_.exec);
+  parcel.for_each([&](std::size_t, const Chunk& chunk, auto frame) {
+    batch.begin_job();
+    coder_.encode_gradient_into(chunk, frame);
+  });
+  batch.close();
+}
+
+void FramesOnDevice::add_op(Op::Kind kind, std::uint32_t peer, Hop hop, Parcel& parcel) {
+  const Tag tag = frame_tag(group_.step.step, plan_.bucket(), 0, hop);
+  if (parcel.bytes() != 0) ops_.push_back({kind, peer, tag, parcel.buffer.bytes(), Space::device});
+}
+
+void FramesOnDevice::check_gradients() {
+  cuda::BatchScope batch(group_.exec);
+  for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
+    if (source == own()) continue;
+    incoming_[source].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
+      batch.begin_job();
+      coder_.check_frame(chunk, source, Hop::worker, frame_of(i, source, frame));
+    });
+  }
+  batch.close();
+}
+
+// In rank order.
+void FramesOnDevice::average() {
+  for (const Chunk& chunk : summed_) means_.push_back(group_.coding_buffer(chunk.count() * sizeof(float)));
+  for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
+    cuda::BatchScope batch(group_.exec);
+    incoming_[source].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
+      batch.begin_job();
+      coder_.decode_gradient_from(chunk, source, frame_of(i, source, frame),
+                                  source == 0 ? Combine::assign : Combine::add, means_[i].floats());
+    });
+    batch.close();
+  }
+  cuda::BatchScope batch(group_.exec);
+  for (Buffer& mean : means_) {
+    batch.begin_job();
+    divide(group_.exec, mean.floats(), static_cast<float>(group_.ranks()));
+  }
+  batch.close();
+}
+
+class TwoShotOnDevice final : public FramesOnDevice {
  public:
-  TwoShotOnDevice(Group& group, const BucketPlan& plan) : DeviceOperation(group, plan) {
+  TwoShotOnDevice(Group& group, const BucketPlan& plan)
+      : FramesOnDevice(group, plan, plan.chunks_of(group.rank()), means_of(plan)) {
     for (std::uint32_t rank = 0; rank < group.ranks(); ++rank) {
       outgoing_.push_back({plan.chunks_of(rank)});
-      incoming_.push_back({plan.chunks_of(group.rank())});
-      means_.push_back({plan.chunks_of(rank)});
+      delivered_.push_back({plan.chunks_of(rank)});
     }
   }
 
  private:
+  static std::vector<ForeignFrame> means_of(const BucketPlan& plan) {
+    std::vector<ForeignFrame> means;
+    for (const Chunk& chunk : plan.chunks()) means.push_back({chunk.owner, chunk.index, Hop::owner});
+    return means;
+  }
   void encode() override;
-  void exchange() override;
+  Left exchange(std::uint32_t phase) override;
   void release() override;
-  void take_room(Parcel& parcel) { parcel.buffer = group_.coding_buffer(parcel.bytes(), kFrameHeaderBytes); }
-  void swap(std::vector<Parcel>& sent, std::vector<Parcel>& received, Hop hop);
-  void average();
+  void swap_gradients();
+  void swap_means();
+  void encode_means();
   void deliver();
-  std::uint32_t own() const { return group_.rank(); }
 
-  std::vector<Parcel> outgoing_;  // by owner
-  std::vector<Parcel> incoming_;  // by source: its gradient of what this rank owns
-  std::vector<Parcel> means_;     // by owner
-  std::vector<Op> ops_;
+  std::vector<Parcel> outgoing_;   // by owner
+  std::vector<Parcel> delivered_;  // by owner: means
 };
 
 void TwoShotOnDevice::encode() {
+  cuda::BatchScope batch(group_.exec);
   for (Parcel& parcel : outgoing_) {
     take_room(parcel);
-    parcel.for_each([&](const Chunk& chunk, auto frame) { coder_.encode_gradient_into(chunk, frame); });
+    batch.begin_job();
+    encode_gradients(parcel);
   }
+  batch.close();
 }
 
-void TwoShotOnDevice::exchange() {
-  for (Parcel& parcel : incoming_)
-    if (&parcel != &incoming_[own()]) take_room(parcel);
-  swap(outgoing_, incoming_, Hop::worker);
-  average();
-  for (Parcel& parcel : means_)
-    if (&parcel != &means_[own()]) take_room(parcel);
-  swap(means_, means_, Hop::owner);
-  deliver();
+DeviceOperation::Left TwoShotOnDevice::exchange(std::uint32_t phase) {
+  if (phase == 0) {
+    swap_gradients();
+  } else if (phase == 1) {
+    check_gradients();
+    average();
+    encode_means();
+    swap_means();
+  } else {
+    deliver();
+  }
+  return phase < 2 ? Left::more : Left::nothing;
 }
 
-// Sends each other rank its parcel of `sent`, or the own one where that is for all, and receives theirs.
-void TwoShotOnDevice::swap(std::vector<Parcel>& sent, std::vector<Parcel>& received, Hop hop) {
-  ops_.clear();
+// What this rank sends itself stays where it was encoded.
+void TwoShotOnDevice::swap_gradients() {
   for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
     if (peer == own()) continue;
-    Parcel& parcel = hop == Hop::worker ? sent[peer] : sent[own()];
-    const Tag tag = frame_tag(group_.step.step, plan_.bucket(), 0, hop);
-    if (parcel.bytes() != 0) ops_.push_back({Op::Kind::send, peer, tag, parcel.buffer.bytes(), Space::device});
-    if (received[peer].bytes() != 0)
-      ops_.push_back({Op::Kind::receive, peer, tag, received[peer].buffer.bytes(), Space::device});
+    take_room(incoming_[peer]);
+    add_op(Op::Kind::send, peer, Hop::worker, outgoing_[peer]);
+    add_op(Op::Kind::receive, peer, Hop::worker, incoming_[peer]);
   }
-  if (!ops_.empty()) requests_.push_back(group_.post_on_device(ops_));
+  incoming_[own()].buffer = std::move(outgoing_[own()].buffer);
+  post_ops();
 }
 
-// In rank order; what this rank sends itself stays where it was encoded.
-void TwoShotOnDevice::average() {
-  std::vector<Parcel>& sources = incoming_;
-  sources[own()].buffer = std::move(outgoing_[own()].buffer);
-  take_room(means_[own()]);
-  std::size_t at = 0;
-  means_[own()].for_each([&](const Chunk& chunk, std::span<std::byte> mean_frame) {
-    Buffer sum = group_.coding_buffer(chunk.count() * sizeof(float));
-    for (std::uint32_t source = 0; source < group_.ranks(); ++source)
-      coder_.decode_gradient_from(chunk, source, sources[source].buffer.bytes().subspan(at, mean_frame.size()),
-                                  source == 0 ? Combine::assign : Combine::add, sum.floats());
-    divide(group_.exec, sum.floats(), static_cast<float>(group_.ranks()));
-    coder_.encode_mean_into(chunk, sum.floats(), mean_frame);
-    at += mean_frame.size();
+void TwoShotOnDevice::encode_means() {
+  Parcel& parcel = delivered_[own()];
+  take_room(parcel);
+  cuda::BatchScope batch(group_.exec);
+  parcel.for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
+    batch.begin_job();
+    coder_.encode_mean_into(chunk, means_[i].floats(), findings_.words(i * group_.ranks(), group_.ranks()), frame);
   });
+  batch.close();
+}
+
+void TwoShotOnDevice::swap_means() {
+  for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
+    if (peer == own()) continue;
+    take_room(delivered_[peer]);
+    add_op(Op::Kind::send, peer, Hop::owner, delivered_[own()]);
+    add_op(Op::Kind::receive, peer, Hop::owner, delivered_[peer]);
+  }
+  post_ops();
 }
 
 void TwoShotOnDevice::deliver() {
-  for (Parcel& parcel : means_)
-    parcel.for_each([&](const Chunk& chunk, auto frame) { coder_.deliver_mean_from(chunk, frame); });
+  const std::size_t first = summed_.size() * group_.ranks();
+  cuda::BatchScope batch(group_.exec);
+  for (Parcel& parcel : delivered_)
+    parcel.for_each([&](std::size_t, const Chunk& chunk, std::span<std::byte> bytes) {
+      const PlacedFrame frame{bytes, &findings_.words(first + chunk.index, 1).front()};
+      batch.begin_job();
+      if (chunk.owner != own()) coder_.check_frame(chunk, chunk.owner, Hop::owner, frame);
+      coder_.deliver_mean_from(chunk, frame);
+    });
+  batch.close();
 }
 
 void TwoShotOnDevice::release() {
-  for (auto* parcels : {&outgoing_, &incoming_, &means_})
+  release_sums();
+  for (auto* parcels : {&outgoing_, &delivered_})
     for (Parcel& parcel : *parcels) parcel.buffer.release();
+}
+
+class AllGatherReduceOnDevice final : public FramesOnDevice {
+ public:
+  AllGatherReduceOnDevice(Group& group, const BucketPlan& plan) : FramesOnDevice(group, plan, plan.chunks()) {}
+
+ private:
+  void encode() override {
+    take_room(incoming_[own()]);
+    encode_gradients(incoming_[own()]);
+  }
+  Left exchange(std::uint32_t phase) override;
+  void release() override { release_sums(); }
+};
+
+DeviceOperation::Left AllGatherReduceOnDevice::exchange(std::uint32_t phase) {
+  if (phase == 0) {
+    for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
+      if (peer == own()) continue;
+      take_room(incoming_[peer]);
+      add_op(Op::Kind::send, peer, Hop::worker, incoming_[own()]);
+      add_op(Op::Kind::receive, peer, Hop::worker, incoming_[peer]);
+    }
+    post_ops();
+    return Left::more;
+  }
+  check_gradients();
+  average();
+  cuda::BatchScope batch(group_.exec);
+  for (std::size_t i = 0; i < means_.size(); ++i) {
+    batch.begin_job();
+    coder_.deliver_values(summed_[i], means_[i].floats());
+  }
+  batch.close();
+  return Left::nothing;
 }
 
 class DenseOnDevice final : public DeviceOperation {
  public:
-  DenseOnDevice(Group& group, const BucketPlan& plan) : DeviceOperation(group, plan) {
+  DenseOnDevice(Group& group, const BucketPlan& plan) : DeviceOperation(group, plan, {}) {
     for (const Chunk& chunk : plan.chunks()) bytes_ += payload_bytes(chunk);
   }
 
@@ -197,20 +279,27 @@ class DenseOnDevice final : public DeviceOperation {
   template <class Visit>
   void for_each_payload(Visit visit) {
     auto rest = payload_.floats();
+    cuda::BatchScope batch(group_.exec);
     for (const Chunk& chunk : plan_.chunks()) {
       const std::size_t count = payload_bytes(chunk) / sizeof(float);
+      batch.begin_job();
       visit(chunk, rest.first(count));
       rest = rest.subspan(count);
     }
+    batch.close();
   }
 
   void encode() override {
     payload_ = group_.coding_buffer(bytes_);
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.encode_payload_into(chunk, payload); });
   }
-  void exchange() override {
-    if (bytes_ != 0) requests_.push_back(group_.sum_on_device(payload_.floats()));
+  Left exchange(std::uint32_t phase) override {
+    if (phase == 0) {
+      sum(payload_.floats());
+      return Left::more;
+    }
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.deliver_payload_sum(chunk, payload); });
+    return Left::nothing;
   }
   void release() override { payload_.release(); }
 
@@ -229,6 +318,10 @@ bool sums_on_device(const Group& group) { return exchanges_on_device(group) && g
 
 std::unique_ptr<BucketOperation> two_shot_on_device(Group& group, const BucketPlan& plan) {
   return std::make_unique<TwoShotOnDevice>(group, plan);
+}
+
+std::unique_ptr<BucketOperation> all_gather_reduce_on_device(Group& group, const BucketPlan& plan) {
+  return std::make_unique<AllGatherReduceOnDevice>(group, plan);
 }
 
 std::unique_ptr<BucketOperation> dense_on_device(Group& group, const BucketPlan& plan) {

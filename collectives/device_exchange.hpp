@@ -1,11 +1,8 @@
-// All-reduces whose messages go from device memory to device memory in the order of a stream (Caps::stream_ordered):
-// the whole of a bucket is enqueued at once and the host waits for nothing but its end.
+// All-reduces whose messages go from device memory to device memory in the order of a stream (Caps::stream_ordered).
 //
-//   two-shot  one group of messages a hop: each owner's frames go to it together, and its mean comes back together
-//   dense     linear payloads, summed by the transport itself (Caps::device_sums)
-//
-// Frames are those of the other operations, sealed and checked on the device; what was found wrong with somebody's ends
-// the operation with a WireError.
+//   two-shot           one group of messages a hop: each owner's frames go to it together, its mean comes back together
+//   all-gather-reduce  one group of messages: everybody's frames go to everybody
+//   dense              linear payloads, summed by the transport itself (Caps::device_sums)
 #pragma once
 
 #include <memory>
@@ -16,6 +13,7 @@ namespace tw {
 
 /// `group` codes on a device, and its transport takes messages there; both outlive the operation, as the plan does.
 std::unique_ptr<BucketOperation> two_shot_on_device(Group& group, const BucketPlan& plan);
+std::unique_ptr<BucketOperation> all_gather_reduce_on_device(Group& group, const BucketPlan& plan);
 std::unique_ptr<BucketOperation> dense_on_device(Group& group, const BucketPlan& plan);
 
 /// Whether they can be used.

@@ -3,17 +3,14 @@
 namespace tw {
 namespace {
 
-// What is enqueued next must come after it.
-Request when_started(Transport& transport, Request request) {
-  while (!request.started()) transport.progress(Deadline::in(1));
-  return request;
-}
+bool moves_device_memory(const Caps& caps) { return caps.device_memory && caps.device_tags && !caps.stream_ordered; }
 
 }  // namespace
 
 Group::Group(Transport& moves, const Exec& place)
     : transport(moves),
       buffers(memory_of(place.backend == Backend::cuda ? Residence::pinned : Residence::host)),
+      moves_device_memory_(moves_device_memory(moves.caps())),
       status_(allocate_block(memory_of(place.backend == Backend::cuda ? Residence::pinned : Residence::host),
                              2 * sizeof(std::uint32_t))) {
   status(Hop::worker) = status(Hop::owner) = 0;
@@ -36,11 +33,20 @@ void Group::retire(Buffer buffer) {
   if (codes_on_device()) retired_.emplace_back(device->timeline.upcoming(), std::move(buffer));
 }
 
-Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {
+Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes, Space space) {
   counters.sent_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
   counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
-  const Op op{Op::Kind::send, peer, tag, bytes};
+  const Op op{Op::Kind::send, peer, tag, bytes, space};
   return transport.post(exec, {&op, 1});
+}
+
+// A stream of their own, so that encoding one bucket goes on while another is on the wire.
+Exec Group::moving_exec() {
+  device->messages_after.record(exec);
+  Exec moving = exec;
+  moving.stream = device->moving.get();
+  device->messages_after.precede(moving);
+  return moving;
 }
 
 Request Group::post_on_device(std::span<const Op> ops) {
@@ -49,23 +55,29 @@ Request Group::post_on_device(std::span<const Op> ops) {
     counters.sent_bytes.fetch_add(op.bytes.size(), std::memory_order_relaxed);
     counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
   }
-  return when_started(transport, transport.post(exec, ops));
+  return transport.post(moving_exec(), ops);
 }
 
 Request Group::sum_on_device(std::span<float> payload) {
   counters.sent_bytes.fetch_add(payload.size_bytes(), std::memory_order_relaxed);
   counters.sent_messages.fetch_add(1, std::memory_order_relaxed);
-  return when_started(transport, transport.all_reduce_sum(exec, payload));
+  return transport.all_reduce_sum(moving_exec(), payload);
 }
 
-Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes) {
-  const Op op{Op::Kind::receive, peer, tag, bytes};
+Request Group::receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes, Space space) {
+  const Op op{Op::Kind::receive, peer, tag, bytes, space};
   return transport.post(exec, {&op, 1});
 }
 
 Message receive_message(Group& group, std::uint32_t peer, Tag tag, std::size_t bytes) {
   Message message{group.frame_buffer(bytes), {}};
   message.request = group.receive(peer, tag, message.buffer.bytes());
+  return message;
+}
+
+Message receive_frame(Group& group, std::uint32_t peer, Tag tag, std::size_t bytes) {
+  Message message{group.frame_room(bytes), {}};
+  message.request = group.receive(peer, tag, message.buffer.bytes(), group.frame_space());
   return message;
 }
 

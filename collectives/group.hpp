@@ -52,23 +52,29 @@ struct DeviceSide {
   DeviceSide(std::uint32_t device, std::function<void()> wake)
       : stream(device),
         awaiting(device),
+        moving(device),
+        messages_after(device),
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
+        rooms(memory_of(Residence::device, device)),
         exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get(), .batch = &batch},
         timeline(exec, wake),
         arrivals({.backend = Backend::cuda, .device = device, .stream = awaiting.get()}, std::move(wake)) {}
 
-  cuda::Stream stream, awaiting;
+  cuda::Stream stream, awaiting, moving;  ///< coding; see arrivals; messages in device memory
+  cuda::Event messages_after;             ///< what they wait for
   Arena arena;
-  BufferPool buffers;
+  BufferPool buffers;  ///< for the stream alone: given back while it still uses them
+  BufferPool rooms;    ///< where transports write, beside the stream: given back when it is done with them
   LaunchBatch batch;
   Exec exec;
   cuda::Timeline timeline;
   cuda::Timeline arrivals;  ///< of gradients: of a stream that does nothing but wait for those that make them
 };
 
-/// Frames lie in host memory, for the transport; sums, residuals and what codecs take and give, where `exec` works.
-/// Work on a device is only enqueued, on its stream: `mark` and `reached` tell when it is done.
+/// Sums, residuals and what codecs take and give lie where `exec` works; frames, where the transport takes them: on the
+/// host, or on the device if that is `direct`. Work on a device is only enqueued, on its stream: `mark` and `reached`
+/// tell when it is done.
 struct Group {
   /// `place` says where gradients lie. Frames are pinned where that is a device.
   Group(Transport& moves, const Exec& place);
@@ -90,6 +96,8 @@ struct Group {
   /// Codes on the host although gradients lie on a device, before anything is prepared or declared.
   void code_on_host();
   bool codes_on_device() const { return exec.backend == Backend::cuda; }
+  /// Whether frames go from device memory to device memory, each when the host sees that it is there.
+  bool direct() const { return codes_on_device() && moves_device_memory_; }
 
   /// StatusBits found while encoding this rank's gradients, and, apart, while encoding means: only the first is known
   /// before the vote. On a device they are there once what finds them is done.
@@ -98,8 +106,12 @@ struct Group {
   std::uint32_t rank() const { return transport.rank(); }
   std::uint32_t ranks() const { return transport.ranks(); }
 
-  /// Room for a frame, whose bodies are aligned for wide accesses.
+  /// Room on the host for a frame, whose bodies are aligned for wide accesses.
   Buffer frame_buffer(std::size_t bytes) { return buffers.take(bytes, kFrameHeaderBytes); }
+  /// Room where frames are received. On a device it has to be retired.
+  Buffer frame_room(std::size_t bytes) {
+    return direct() ? device->rooms.take(bytes, kFrameHeaderBytes) : frame_buffer(bytes);
+  }
   /// Where codecs work: the first `lead` bytes precede a multiple of 64.
   Buffer coding_buffer(std::size_t bytes, std::size_t lead = 0) {
     return (codes_on_device() ? device->buffers : buffers).take(bytes, lead);
@@ -109,13 +121,15 @@ struct Group {
   using Mark = cuda::Timeline::Mark;
   Mark mark() { return codes_on_device() ? device->timeline.mark() : 0; }
   bool reached(Mark mark) { return mark == 0 || device->timeline.reached(mark); }
-  /// Keeps a host buffer until what was enqueued so far has read it, as a later mark will tell.
+  /// Keeps a host buffer, or one of those that transports write, until what was enqueued so far is done with it, as a
+  /// later mark will tell.
   void retire(Buffer buffer);
   /// Waits for the device, which may still read buffers and wake the transport: before either goes.
   void settle() noexcept {
     if (!device) return;
     device->timeline.settle();
     device->arrivals.settle();
+    device->moving.settle();
   }
   /// The same for the trainer's tensors, after a failure and for no more than so many seconds.
   void settle(double seconds) noexcept {
@@ -123,18 +137,27 @@ struct Group {
   }
 
   /// Posts one message and counts it. `bytes` stays untouched until the request is done.
-  Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
-  /// Posts messages in device memory as one group, in the order of `exec`'s stream, and counts those sent.
+  Request send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes, Space space = Space::host);
+  /// The same for a frame, which lies where frames do.
+  Request send_frame(std::uint32_t peer, Tag tag, std::span<std::byte> frame) {
+    return send(peer, tag, frame, frame_space());
+  }
+  /// Posts messages in device memory as one group, and counts those sent. They come after what was enqueued so far;
+  /// what is enqueued later comes before, beside or after them, until `exec` has joined the request.
   Request post_on_device(std::span<const Op> ops);
-  /// The transport's own all-reduce, counted as one message of the payload.
+  /// The same for the transport's own all-reduce, counted as one message of the payload.
   Request sum_on_device(std::span<float> payload);
   /// Posts one receive with room for `bytes`.
-  Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes);
+  Request receive(std::uint32_t peer, Tag tag, std::span<std::byte> bytes, Space space = Space::host);
+  /// Where frames lie.
+  Space frame_space() const { return direct() ? Space::device : Space::host; }
 
  private:
+  Exec moving_exec();
   std::uint32_t* status_words() { return reinterpret_cast<std::uint32_t*>(status_.get()); }
 
-  Block status_;  // a word a hop, which host and device reach
+  const bool moves_device_memory_;  // when the host says so
+  Block status_;                    // a word a hop, which host and device reach
   std::deque<std::pair<Mark, Buffer>> retired_;
 };
 
@@ -148,7 +171,9 @@ struct Message {
   std::span<const std::byte> received() const { return buffer.bytes().first(request.received_bytes(0)); }
 };
 
-/// Takes a buffer as for a frame and posts a receive of up to `bytes` into it.
+/// Takes a buffer on the host and posts a receive of up to `bytes` into it.
 Message receive_message(Group& group, std::uint32_t peer, Tag tag, std::size_t bytes);
+/// The same for a frame, where frames lie.
+Message receive_frame(Group& group, std::uint32_t peer, Tag tag, std::size_t bytes);
 
 }  // namespace tw

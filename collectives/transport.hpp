@@ -39,7 +39,7 @@ struct Caps {
   bool stream_ordered = false;   ///< `Request::join` orders device work without blocking the host
   bool tags = true;              ///< messages carry tags; otherwise they match in posting order
   bool exact_sizes = true;       ///< a receive learns the message's true size; otherwise both sides must agree on it
-  bool device_memory = false;    ///< takes device pointers
+  bool device_memory = false;    ///< takes device pointers; where not stream_ordered, when the host says so
   bool device_tags = false;      ///< `tags` for messages in device memory
   bool device_sizes = false;     ///< `exact_sizes` for messages in device memory
   bool device_sums = false;      ///< has `all_reduce_sum`
@@ -48,7 +48,8 @@ struct Caps {
 
 /// The fate of one posted group. Destroying an unfinished request cancels its receives: their memory is not touched any
 /// more. Its sends go on; their memory must stay until they are done or the transport is destroyed. Groups in device
-/// memory are not cancelled: all their memory must stay until then, or until their stream has passed them.
+/// memory, where stream_ordered, are not cancelled: all their memory must stay until then, or until their stream has
+/// passed them.
 class Request {
  public:
   /// What a transport keeps for a posted group.
@@ -100,10 +101,14 @@ class Transport {
   virtual std::uint32_t ranks() const = 0;
   virtual Caps caps() const = 0;
 
-  /// Starts all ops of a group; never blocks. Sending to oneself is allowed. Ops in device memory run in the order of
-  /// the stream of `exec`, after what was enqueued there before, and before what is enqueued once the request says
-  /// `started`, for which its peers may have to post their part (see the transport); such a group holds no ops in host
-  /// memory.
+  /// Starts all ops of a group; never blocks. Sending to oneself is allowed.
+  ///
+  /// Ops in device memory, where stream_ordered, run in the order of the stream of `exec`: after what was enqueued there
+  /// before, and before what is enqueued once the request says `started`, for which its peers may have to post their
+  /// part (see the transport). Such a group holds no ops in host memory and meets only its like. Elsewhere they run at
+  /// once, beside all streams: what is sent is there already, nothing on the device uses a receive's room any more, and
+  /// what was received is there when the request is done; its peer may have it in memory of either kind. The device is
+  /// the current one of the thread.
   virtual Request post(const Exec& exec, std::span<const Op> ops) = 0;
 
   /// Enqueues on the stream of `exec` the sum over all ranks of `values`, in place, in device memory; all ranks give as

@@ -10,6 +10,7 @@
 #include "kernels/base/arena.hpp"
 #include "kernels/base/check.hpp"
 #include "kernels/base/hash.hpp"
+#include "kernels/cuda/batch.hpp"
 
 namespace tw {
 namespace {
@@ -28,7 +29,7 @@ std::string names_of(std::span<const Row<Thing>> table) {
   return names;
 }
 
-constexpr std::size_t kJobsAtATime = 64;  // coded in one call of a codec: a launch on a device
+constexpr std::size_t kJobsAtATime = 64;  // coded in one call of a codec
 
 // A parameter large enough to show what a codec's traits are where they do not depend on the shape.
 Param sample_param() { return {"sample", 0, 1024, 1024, DType::f32}; }
@@ -88,11 +89,17 @@ void Compressor::declare_slots(State& state, const Param& param, Hop hop, std::u
 void Compressor::encode(const Context& context, std::span<const EncodeJob> jobs,
                         std::span<std::uint32_t> body_bytes) const {
   if (!memory_) return codec_->encode(context, jobs, body_bytes);
+  cuda::BatchScope batch(context.exec);
   for (std::size_t begin = 0; begin < jobs.size(); begin += kJobsAtATime) {
     const std::size_t count = std::min(kJobsAtATime, jobs.size() - begin);
-    if (!encode_fused(context, jobs.subspan(begin, count), body_bytes.subspan(begin, count)))
-      for (std::size_t i = begin; i < begin + count; ++i) encode_in_steps(context, jobs[i], body_bytes[i]);
+    batch.begin_job();
+    if (encode_fused(context, jobs.subspan(begin, count), body_bytes.subspan(begin, count))) continue;
+    for (std::size_t i = begin; i < begin + count; ++i) {
+      batch.begin_job();
+      encode_in_steps(context, jobs[i], body_bytes[i]);
+    }
   }
+  batch.close();
 }
 
 // False where codec or memory cannot do it in one pass.

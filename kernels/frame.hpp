@@ -25,10 +25,11 @@ struct FrameHeader {
   std::array<std::uint32_t, 20> words;
 };
 
-/// `frame` is the header's room and the body: on 16 bytes, a multiple of 16 long. Where the status word says already
-/// that a foreign frame was bad, what was made of it must not pass for a good one: the header is then one that nobody
-/// expects.
-using SealInPlace = void(const Exec&, const FrameHeader&, Checksum, std::span<std::byte> frame);
+/// `frame` is the header's room and the body: on 16 bytes, a multiple of 16 long. `found` are the status words of the
+/// foreign frames that the body was made of: where one of them was bad the body must not pass for a good one, and the
+/// header is one that nobody expects.
+using SealInPlace = void(const Exec&, const FrameHeader&, Checksum, std::span<const std::uint32_t> found,
+                         std::span<std::byte> frame);
 /// The header's last word is used for the computation: what is there afterwards is of no use.
 using CheckInPlace = void(const Exec&, const FrameHeader& expected, Checksum, std::span<std::byte> frame);
 

@@ -19,16 +19,18 @@ std::uint32_t crc_but_for_body(const FrameHeader& header, std::uint64_t body_byt
   return crc_product(crc_power_of_bytes(body_bytes), ~crc32c(covered)) ^ ~0u;
 }
 
-// Threads: one a word of the header. Shared memory: none. Bytes: 80 written. Deterministic.
+// Threads: one a word of the header, and one a status word. Shared memory: none. Bytes: 80 written. Deterministic.
 struct HeaderKernel {
   FrameHeader header;
   std::uint32_t* frame;
-  const std::uint32_t* status;
+  const std::uint32_t* found;
+  std::uint32_t sources;
 
   __device__ void operator()(Grid) const {
-    if (threadIdx.x >= kWordsOfHeader) return;
-    const bool spoilt = status != nullptr && (*status & (kStatusBadFrame | kStatusBadPayload)) != 0;
-    frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : header.words[threadIdx.x];
+    std::uint32_t bits = 0;
+    for (std::uint32_t source = threadIdx.x; source < sources; source += kThreads) bits |= found[source];
+    const bool spoilt = __syncthreads_or((bits & (kStatusBadFrame | kStatusBadPayload)) != 0) != 0;
+    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : header.words[threadIdx.x];
   }
 };
 
@@ -122,12 +124,13 @@ void add_body(const Exec& exec, std::uint32_t* frame, std::uint64_t frame_bytes)
 
 }  // namespace
 
-void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksum, std::span<std::byte> frame) {
+void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksum, std::span<const std::uint32_t> found,
+                   std::span<std::byte> frame) {
   auto* words = reinterpret_cast<std::uint32_t*>(frame.data());
   const bool sums = checksum == Checksum::crc32c;
   FrameHeader begun = header;
   begun.words.back() = sums ? crc_but_for_body(header, frame.size() - sizeof header) : 0;
-  launch(exec, HeaderKernel{begun, words, exec.status}, 1);
+  launch(exec, HeaderKernel{begun, words, found.data(), static_cast<std::uint32_t>(found.size())}, 1);
   if (sums) add_body(exec, words, frame.size());
 }
 

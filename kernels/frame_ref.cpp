@@ -1,5 +1,6 @@
 #include "kernels/frame.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/base/crc32c.hpp"
@@ -16,9 +17,11 @@ FrameHeader sealed(FrameHeader header, Checksum checksum, std::span<const std::b
 
 }  // namespace
 
-void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksum, std::span<std::byte> frame) {
+void seal_in_place(const Exec&, const FrameHeader& header, Checksum checksum, std::span<const std::uint32_t> found,
+                   std::span<std::byte> frame) {
   FrameHeader whole = sealed(header, checksum, frame);
-  if (exec.status != nullptr && (*exec.status & (kStatusBadFrame | kStatusBadPayload)) != 0) whole.words[0] = 0;
+  const auto is_bad = [](std::uint32_t status) { return (status & (kStatusBadFrame | kStatusBadPayload)) != 0; };
+  if (std::any_of(found.begin(), found.end(), is_bad)) whole.words[0] = 0;
   std::memcpy(frame.data(), &whole, sizeof whole);
 }
 

@@ -2,8 +2,9 @@
 // reached by rather more than k elements; one pass gathers these candidates, tile by tile; three digits of the
 // candidates give the threshold; counts of the tiles give each selected pair its place. Where the sample was wrong, or
 // so many elements are equal that there is no room for all that reach the bound, the same kernels work on all elements
-// instead; where the bound itself turns out to be the threshold (zeros, many equal ones) digits are not looked at.
-// Decided on the device, by what was found: launches and memory depend on count and k alone.
+// instead; where the bound itself turns out to be the threshold (zeros, many equal ones) digits are not looked at, and
+// few candidates are one block's work. Decided on the device, by what was found: launches and memory depend on count
+// and k alone. What fits into one block's registers is selected by one kernel (kernels/cuda/select_small.cu).
 //
 // Bytes an element, read and written: select_largest 4 and 1/8 for the sample, 28 a candidate, 8 a pair; with
 // feedback 8 + 4, 1/4, the same, and 4 a pair in sectors of their own (32 bytes). Without candidates up to 20 more: k
@@ -57,6 +58,8 @@ void select(const Exec& exec, std::span<const float> values, const float* residu
   if (exec.arena == nullptr) TW_FAIL(UsageError, "selection on a CUDA device needs scratch memory: set Exec::arena");
   Arena::Scope memory(*exec.arena);
   const float* p = residual_in == nullptr ? values.data() : residual_out;
+  const Quads quads(p, values.size());
+  if (quads.end() <= kSelectTile) return select_small(exec, quads, values.data(), residual_in, residual_out, out);
   const Selection s = selection_of(memory, p, values.size(), out.indices.size());
   clear_bytes(exec, std::as_writable_bytes(std::span(s.state, 1)));
   if (s.room != 0) sample_bound(exec, s, values.data(), residual_in);

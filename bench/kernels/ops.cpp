@@ -110,7 +110,7 @@ const BenchmarkedOp kOps[] = {
      }},
     {"randomk/gather", [](const Exec& e, OpArrays& b) { gather(e, b.values, sparse_body(b)); }},
     {"randomk/scale", [](const Exec& e, OpArrays& b) { scale_by_strata(e, b.count, b.sparse_values); }},
-    {"frame/seal", [](const Exec& e, OpArrays& b) { seal_in_place(e, {}, Checksum::crc32c, b.frame); }},
+    {"frame/seal", [](const Exec& e, OpArrays& b) { seal_in_place(e, {}, Checksum::crc32c, {}, b.frame); }},
     {"frame/check", [](const Exec& e, OpArrays& b) { check_in_place(e, {}, Checksum::crc32c, b.frame); }},
     {"inspect", [](const Exec& e, OpArrays& b) { inspect(e, b.values); }},
     {"accumulate", [](const Exec& e, OpArrays& b) { accumulate(e, b.values, b.out); }},

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "collectives/chunk_coder.hpp"
+#include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
 #include "kernels/reduce.hpp"
 
@@ -60,8 +61,8 @@ void AllGatherReduceOperation::start(std::span<const Piece> pieces) {
     for (std::uint32_t round = 1; round < group_.ranks(); ++round) {
       const std::uint32_t peer = receive_peer(group_.rank(), round, group_.ranks());
       c.frames[peer] =
-          receive_message(group_, peer, frame_tag(group_.step.step, plan_.bucket(), c.chunk->index, Hop::worker),
-                          c.chunk->layout.max_frame_bytes());
+          receive_frame(group_, peer, frame_tag(group_.step.step, plan_.bucket(), c.chunk->index, Hop::worker),
+                        c.chunk->layout.max_frame_bytes());
     }
   }
 }
@@ -83,7 +84,9 @@ bool AllGatherReduceOperation::is_consumed() {
 bool AllGatherReduceOperation::is_complete() {
   if (!consumed_ || delivered_ != chunks_.size() || sent_ != chunks_.size() || !drop_finished_sends()) return false;
   if (!all_done_) all_done_ = group_.mark();
-  return group_.reached(*all_done_);
+  if (!group_.reached(*all_done_)) return false;
+  coder_.refuse_bad_frames();
+  return true;
 }
 
 bool AllGatherReduceOperation::encode_next() {
@@ -98,7 +101,7 @@ bool AllGatherReduceOperation::send_ready_frame() {
   GatheredChunk& c = chunks_[sent_++];
   const Tag tag = frame_tag(group_.step.step, plan_.bucket(), c.chunk->index, Hop::worker);
   for (std::uint32_t round = 1; round < group_.ranks(); ++round)
-    c.sends.push_back(group_.send(send_peer(group_.rank(), round, group_.ranks()), tag, c.own.buffer.bytes()));
+    c.sends.push_back(group_.send_frame(send_peer(group_.rank(), round, group_.ranks()), tag, c.own.buffer.bytes()));
   return true;
 }
 
@@ -166,6 +169,7 @@ void AllGatherReduce::declare_slots(State& state, const BucketPlan& plan, std::u
 }
 
 std::unique_ptr<BucketOperation> AllGatherReduce::prepare(Group& group, const BucketPlan& plan) const {
+  if (exchanges_on_device(group)) return all_gather_reduce_on_device(group, plan);
   return std::make_unique<AllGatherReduceOperation>(group, plan);
 }
 

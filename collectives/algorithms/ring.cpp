@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <optional>
+#include <utility>
 
 #include "collectives/chunk_coder.hpp"
 #include "collectives/device_exchange.hpp"
@@ -33,13 +35,23 @@ struct Lane {
   Message& mean() { return means[delivered % kAwaited]; }
 };
 
+// A frame on its way to the next rank.
+struct Outgoing {
+  const Chunk* chunk;
+  Hop hop;
+  Buffer frame;
+  Group::Mark made;  // when the device has it
+  Request send = {};
+  bool posted = false;
+};
+
 class RingOperation final : public BucketOperation {
  public:
   RingOperation(Group& group, const BucketPlan& plan);
 
   void start(std::span<const Piece> pieces) override;
   Progress advance() override;
-  bool gradient_consumed() const override { return added_ == plan_.chunks().size(); }
+  bool gradient_consumed() const override { return consumed_; }
   Wait waiting_for() const override;
 
  private:
@@ -59,6 +71,10 @@ class RingOperation final : public BucketOperation {
   void pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum);
   void pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean);
   void send(const Chunk& chunk, Hop hop, Buffer frame);
+  bool send_ready_frames();
+  void drop_finished_sends();
+  bool is_consumed();
+  bool is_complete();
 
   Group& group_;
   const BucketPlan& plan_;
@@ -66,7 +82,10 @@ class RingOperation final : public BucketOperation {
   std::vector<Lane> lanes_;  // by owner
   std::size_t added_ = 0;    // of all lanes
   std::size_t delivered_ = 0;
-  std::deque<Message> sends_;
+  bool consumed_ = false;
+  std::optional<Group::Mark> all_added_, all_done_;  // once there is nothing more to enqueue
+  std::deque<Outgoing> sends_;
+  std::size_t posted_sends_ = 0;  // of those
 };
 
 RingOperation::RingOperation(Group& group, const BucketPlan& plan)
@@ -83,6 +102,8 @@ RingOperation::RingOperation(Group& group, const BucketPlan& plan)
 void RingOperation::start(std::span<const Piece> pieces) {
   coder_.bind(pieces);
   added_ = delivered_ = 0;
+  consumed_ = false;
+  all_added_.reset(), all_done_.reset();
   for (Lane& lane : lanes_) {
     lane.added = lane.delivered = lane.sums_posted = lane.means_posted = 0;
     post_receives(lane);
@@ -91,7 +112,7 @@ void RingOperation::start(std::span<const Piece> pieces) {
 
 void RingOperation::post_receives(Lane& lane) {
   const auto post = [&](const Chunk& chunk, Hop hop) {
-    return receive_message(group_, before(), tag_of(chunk, hop), chunk.layout.max_frame_bytes());
+    return receive_frame(group_, before(), tag_of(chunk, hop), chunk.layout.max_frame_bytes());
   };
   if (!lane.begins)
     for (; lane.sums_posted < std::min(lane.added + kAwaited, lane.chunks.size()); ++lane.sums_posted)
@@ -102,10 +123,27 @@ void RingOperation::post_receives(Lane& lane) {
 }
 
 Operation::Progress RingOperation::advance() {
-  std::erase_if(sends_, [](const Message& message) { return message.done(); });
+  drop_finished_sends();
+  const bool sent = send_ready_frames();
   // What others wait for first, then what begins new work for them.
-  if (add_to_arrived_sum() || take_arrived_mean() || begin_next_sum()) return Progress::more;
-  return delivered_ == plan_.chunks().size() && sends_.empty() ? Progress::complete : Progress::waiting;
+  const bool worked = add_to_arrived_sum() || take_arrived_mean() || begin_next_sum();
+  consumed_ = is_consumed();
+  if (worked || sent) return Progress::more;
+  return is_complete() ? Progress::complete : Progress::waiting;
+}
+
+bool RingOperation::is_consumed() {
+  if (added_ != plan_.chunks().size()) return false;
+  if (!all_added_) all_added_ = group_.mark();
+  return group_.reached(*all_added_);
+}
+
+bool RingOperation::is_complete() {
+  if (!consumed_ || delivered_ != plan_.chunks().size() || !sends_.empty()) return false;
+  if (!all_done_) all_done_ = group_.mark();
+  if (!group_.reached(*all_done_)) return false;
+  coder_.refuse_bad_frames();
+  return true;
 }
 
 bool RingOperation::add_to_arrived_sum() {
@@ -172,13 +210,32 @@ void RingOperation::pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean) {
   coder_.deliver_mean(chunk, mean.bytes());  // checked before others get it
   ++lane.delivered;
   ++delivered_;
-  if (lane.passes_mean) send(chunk, Hop::owner, std::move(mean));
+  if (!lane.passes_mean) return group_.retire(std::move(mean));
+  coder_.seal_again(chunk, mean.bytes());
+  send(chunk, Hop::owner, std::move(mean));
 }
 
 void RingOperation::send(const Chunk& chunk, Hop hop, Buffer frame) {
-  Message message{std::move(frame), {}};
-  message.request = group_.send(next(), tag_of(chunk, hop), message.buffer.bytes());
-  sends_.push_back(std::move(message));
+  sends_.push_back({&chunk, hop, std::move(frame), group_.mark()});
+  send_ready_frames();
+}
+
+bool RingOperation::send_ready_frames() {
+  bool sent = false;
+  for (; posted_sends_ < sends_.size(); ++posted_sends_, sent = true) {
+    Outgoing& outgoing = sends_[posted_sends_];
+    if (!group_.reached(outgoing.made)) break;
+    coder_.refuse_bad_frames(*outgoing.chunk);
+    outgoing.send = group_.send_frame(next(), tag_of(*outgoing.chunk, outgoing.hop), outgoing.frame.bytes());
+    outgoing.posted = true;
+  }
+  return sent;
+}
+
+// The device was done with them before they were sent.
+void RingOperation::drop_finished_sends() {
+  posted_sends_ -=
+      std::erase_if(sends_, [](const Outgoing& outgoing) { return outgoing.posted && outgoing.send.done(); });
 }
 
 Operation::Wait RingOperation::waiting_for() const {
@@ -220,7 +277,7 @@ void Ring::declare_slots(State& state, const BucketPlan& plan, std::uint32_t, st
       chunk.compressor->declare_slots(state, *extent.param, Hop::worker, 0, extent.param->count());
 }
 
-bool Ring::codes_on_device(const Group& group) const { return sums_on_device(group); }
+bool Ring::codes_on_device(const Group& group) const { return sums_on_device(group) || group.direct(); }
 
 std::unique_ptr<BucketOperation> Ring::prepare(Group& group, const BucketPlan& plan) const {
   if (sums_on_device(group)) return dense_on_device(group, plan);

@@ -125,13 +125,13 @@ void TwoShotOperation::post_receives() {
     OwnedChunk& owned = owned_[own_posted_];
     for (const OtherOwner& other : others_)
       owned.frames[other.rank] =
-          receive_message(group_, other.rank, tag_of(*owned.chunk, Hop::worker), owned.chunk->layout.max_frame_bytes());
+          receive_frame(group_, other.rank, tag_of(*owned.chunk, Hop::worker), owned.chunk->layout.max_frame_bytes());
   }
   for (OtherOwner& other : others_)
     for (; other.posted < std::min(other.chunks.size(), other.delivered + 2 * kWindow); ++other.posted) {
       const Chunk& chunk = other.chunks[other.posted];
       other.means.push_back(
-          receive_message(group_, other.rank, tag_of(chunk, Hop::owner), chunk.layout.max_frame_bytes()));
+          receive_frame(group_, other.rank, tag_of(chunk, Hop::owner), chunk.layout.max_frame_bytes()));
     }
 }
 
@@ -159,7 +159,9 @@ bool TwoShotOperation::is_consumed() {
 bool TwoShotOperation::is_complete() {
   if (!consumed_ || !all_delivered()) return false;
   if (!all_done_) all_done_ = group_.mark();
-  return group_.reached(*all_done_);
+  if (!group_.reached(*all_done_)) return false;
+  coder_.refuse_bad_frames();
+  return true;
 }
 
 bool TwoShotOperation::send_ready_frames() {
@@ -168,14 +170,14 @@ bool TwoShotOperation::send_ready_frames() {
     Outgoing& mean = mean_sends_[posted_means_];
     if (!(mean.posted = coder_.ready(*mean.chunk, Hop::owner, mean.frame))) break;
     for (const OtherOwner& other : others_)
-      mean.sends.push_back(group_.send(other.rank, tag_of(*mean.chunk, Hop::owner), mean.frame.buffer.bytes()));
+      mean.sends.push_back(group_.send_frame(other.rank, tag_of(*mean.chunk, Hop::owner), mean.frame.buffer.bytes()));
   }
   for (OtherOwner& other : others_)
     for (; other.posted_sends < other.sends.size(); ++other.posted_sends, sent = true) {
       Outgoing& gradient = other.sends[other.posted_sends];
       if (!(gradient.posted = coder_.ready(*gradient.chunk, Hop::worker, gradient.frame))) break;
       gradient.sends.push_back(
-          group_.send(other.rank, tag_of(*gradient.chunk, Hop::worker), gradient.frame.buffer.bytes()));
+          group_.send_frame(other.rank, tag_of(*gradient.chunk, Hop::worker), gradient.frame.buffer.bytes()));
     }
   return sent;
 }

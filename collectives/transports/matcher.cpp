@@ -1,22 +1,20 @@
 #include "collectives/transports/matcher.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/base/check.hpp"
+#include "kernels/base/place.hpp"
 
 namespace tw {
-namespace {
-
-void copy_bytes(std::span<const std::byte> from, std::byte* to) {
-  if (!from.empty()) std::memcpy(to, from.data(), from.size());
-}
-
-}  // namespace
 
 std::span<std::byte> Inbound::target() {
   if (kept_ == nullptr && group_.expired()) kept_ = std::make_unique_for_overwrite<std::byte[]>(bytes_);
   return kept_ ? std::span(kept_.get(), bytes_) : room_.first(bytes_);
+}
+
+void Inbound::write(std::size_t offset, std::span<const std::byte> bytes, const Exec& source) {
+  const std::span<std::byte> to = target();
+  if (!bytes.empty()) copy_bytes(on_device() ? *place_ : source, bytes, to.subspan(offset, bytes.size()));
 }
 
 void Matcher::check_room(std::uint32_t peer, std::size_t bytes, std::size_t room) {
@@ -24,12 +22,13 @@ void Matcher::check_room(std::uint32_t peer, std::size_t bytes, std::size_t room
            " were expected");
 }
 
-void Matcher::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
+void Matcher::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index,
+                   const Exec& place) {
   Peer& peer = peers_[receive.peer];
   const auto message =
       std::find_if(peer.kept.begin(), peer.kept.end(), [&](const auto& kept) { return kept->tag_ == receive.tag; });
   if (message == peer.kept.end()) {
-    peer.posted.push_back({receive.tag, receive.bytes, group, index});
+    peer.posted.push_back({receive.tag, receive.bytes, &place, group, index});
     return;
   }
   const std::shared_ptr<Inbound> inbound = *message;
@@ -37,6 +36,7 @@ void Matcher::post(const Op& receive, const std::shared_ptr<PendingGroup>& group
   peer.kept.erase(message);
   peer.kept_bytes -= inbound->bytes_;
   inbound->room_ = receive.bytes;
+  inbound->place_ = &place;
   inbound->group_ = group;
   inbound->op_ = index;
   if (inbound->whole_) finish(*inbound);
@@ -53,6 +53,7 @@ std::shared_ptr<Inbound> Matcher::begin(std::uint32_t peer_rank, Tag tag, std::s
   if (posted != peer.posted.end()) {
     check_room(peer_rank, bytes, posted->room.size());
     inbound->room_ = posted->room;
+    inbound->place_ = posted->place;
     inbound->group_ = posted->group;
     inbound->op_ = posted->op;
     peer.posted.erase(posted);
@@ -70,7 +71,9 @@ void Matcher::finish(Inbound& message) {
   message.whole_ = true;
   const auto group = message.group_.lock();
   if (group == nullptr) return;  // nobody has asked yet, or the receive was cancelled
-  if (message.kept_) copy_bytes({message.kept_.get(), message.bytes_}, message.room_.data());
+  if (message.kept_ && message.bytes_ != 0)
+    copy_bytes(*message.place_, {message.kept_.get(), message.bytes_}, message.room_.first(message.bytes_));
+  synchronize(*message.place_);
   group->complete(message.op_, message.bytes_);
 }
 

@@ -32,13 +32,21 @@ class PendingGroup final : public Request::State {
   std::vector<std::size_t> received_;
 };
 
+/// Where the host itself copies.
+inline constexpr Exec kHostPlace{};
+
 /// A message on its way in.
 class Inbound {
  public:
   std::size_t bytes() const { return bytes_; }
-  /// Where its bytes go, all of them: the receive's room, or memory of its own. Ask again before each write: a receive
-  /// may be cancelled in between, and what it had got is then of no use to anybody.
+  /// Where its bytes go, all of them: the receive's room, or memory of its own, the host's. Ask again before each
+  /// write: a receive may be cancelled in between, and what it had got is then of no use to anybody.
   std::span<std::byte> target();
+  /// Whether target() lies on a device, as long as nothing is cancelled.
+  bool on_device() const { return kept_ == nullptr && place_->backend == Backend::cuda; }
+  /// Copies to `offset` of target(). On a device it is enqueued: `Matcher::finish` waits for it. `bytes` may be used
+  /// again at once, unless they lie where `source` copies.
+  void write(std::size_t offset, std::span<const std::byte> bytes, const Exec& source = kHostPlace);
   /// True while a receive waits for the rest of it.
   bool awaited() const { return !whole_ && !group_.expired(); }
   /// True while it goes to a receive of `group`.
@@ -50,6 +58,7 @@ class Inbound {
   std::size_t bytes_ = 0;
   std::unique_ptr<std::byte[]> kept_;  // when it came before its receive, or its receive was cancelled
   std::span<std::byte> room_;
+  const Exec* place_ = &kHostPlace;  // of the room
   std::weak_ptr<PendingGroup> group_;
   std::size_t op_ = 0;
   bool whole_ = false;
@@ -60,8 +69,10 @@ class Matcher {
   /// Keeps at most `cap_bytes` of one peer's messages that nobody has asked for.
   Matcher(std::uint32_t ranks, std::size_t cap_bytes) : cap_bytes_(cap_bytes), peers_(ranks) {}
 
-  /// Op `index` of `group` is this receive. Throws WireError if the message that waits for it is larger than its room.
-  void post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index);
+  /// Op `index` of `group` is this receive, whose room lies where `place`, which outlives this, copies. Throws
+  /// WireError if the message that waits for it is larger than its room.
+  void post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index,
+            const Exec& place = kHostPlace);
 
   /// A message of `peer` begins to arrive. Throws WireError when it is larger than its receive's room or than what may
   /// be kept.
@@ -81,6 +92,7 @@ class Matcher {
   struct Posted {
     Tag tag;
     std::span<std::byte> room;
+    const Exec* place;
     std::weak_ptr<PendingGroup> group;
     std::size_t op;
   };

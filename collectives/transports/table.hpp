@@ -22,7 +22,7 @@ struct TransportRow {
   TransportPtr (*connect)(Bootstrap& bootstrap, const SpecTerm& term, const ConnectOptions& options);
   /// For people: how what lies on a device gets to another rank.
   std::string (*device_memory)();
-  /// Whether it takes device memory as it is (`Caps::device_memory`), by itself and not by what is inside.
+  /// Whether it always takes device memory as it is (`Caps::device_memory`), by itself and not by what is inside.
   bool moves_device_memory = false;
 };
 

@@ -1,6 +1,6 @@
 #include "kernels/cuda/batch.hpp"
 
-#include "kernels/base/check.hpp"
+#include <utility>
 
 namespace tw {
 
@@ -12,7 +12,21 @@ std::size_t LaunchBatch::reserved_bytes() const {
 void LaunchBatch::open(Arena* arena) {
   open_ = true;
   at_ = 0;
+  jobs_ = {};
   if (arena != nullptr) hold_.emplace(*arena);
+}
+
+LaunchBatch::Span LaunchBatch::enter() { return std::exchange(jobs_, {at_, at_}); }
+
+void LaunchBatch::leave(Span outer) {
+  at_ = jobs_.end;
+  jobs_ = {outer.begin, later(outer.end, at_)};
+}
+
+std::uint32_t LaunchBatch::later(std::uint32_t one, std::uint32_t other) const {
+  for (std::uint32_t s = one; s != kNone; s = stages_[s].next)
+    if (s == other) return other;
+  return one;
 }
 
 void LaunchBatch::close() {
@@ -34,6 +48,7 @@ std::uint32_t LaunchBatch::stage_for(const cuda::KernelKind& kind) {
 
 void LaunchBatch::add(const cuda::KernelKind& kind, const cuda::GatheredRun& run) {
   at_ = stage_for(kind);
+  jobs_.end = later(jobs_.end, at_);
   Stage& stage = stages_[at_];
   const auto added = static_cast<std::uint32_t>(runs_.size());
   runs_.push_back({bytes_.size(), run.blocks, kNone});
@@ -56,12 +71,14 @@ namespace cuda {
 
 BatchScope::BatchScope(const Exec& exec) : exec_(exec), batch_(exec.backend == Backend::cuda ? exec.batch : nullptr) {
   if (batch_ == nullptr) return;
-  TW_CHECK(!batch_->is_open(), UsageError, "this Exec's batch is open already: close it first");
-  batch_->open(exec.arena);
+  if (batch_->is_open())
+    outer_ = batch_->enter();
+  else
+    batch_->open(exec.arena);
 }
 
 BatchScope::~BatchScope() {
-  if (batch_ != nullptr) batch_->close();
+  if (batch_ != nullptr) end();
 }
 
 void BatchScope::begin_job() {
@@ -70,9 +87,16 @@ void BatchScope::begin_job() {
 
 void BatchScope::close() {
   if (batch_ == nullptr) return;
-  batch_->launch(exec_);
-  batch_->close();
-  batch_ = nullptr;
+  if (!outer_) batch_->launch(exec_);
+  end();
+}
+
+void BatchScope::end() {
+  LaunchBatch& batch = *std::exchange(batch_, nullptr);
+  if (outer_)
+    batch.leave(*outer_);
+  else
+    batch.close();
 }
 
 }  // namespace cuda

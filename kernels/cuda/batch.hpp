@@ -48,6 +48,9 @@ class BatchScope;
 /// What is gathered stands in stages, each of one kernel. A job's next kernel joins the first stage of this kernel
 /// behind the job's last one; where there is none, a new stage is put right behind that. So kernels of a job keep their
 /// order, and jobs that skip some of the others' kernels still meet in the rest.
+///
+/// A job may consist of jobs: a scope inside of it. They come behind what the job did before, and what it does next
+/// comes behind them all.
 class LaunchBatch {
  public:
   bool is_open() const { return open_; }
@@ -73,14 +76,25 @@ class LaunchBatch {
     std::uint32_t next;
   };
 
+  /// Stages between which the jobs of a scope lie.
+  struct Span {
+    std::uint32_t begin = 0;  // every job's, behind which it comes
+    std::uint32_t end = 0;    // the last one of all jobs
+  };
+
   void open(Arena* arena);
-  void begin_job() { at_ = 0; }
+  /// Jobs of a scope inside the job that is at work; what `leave` is given back, once they are through.
+  Span enter();
+  void leave(Span outer);
+  void begin_job() { at_ = jobs_.begin; }
   void launch(const Exec& exec);
   void close();
   std::uint32_t stage_for(const cuda::KernelKind& kind);
+  std::uint32_t later(std::uint32_t one, std::uint32_t other) const;
 
   bool open_ = false;
-  std::uint32_t at_ = 0;          // the stage of the job's last kernel
+  std::uint32_t at_ = 0;  // the stage of the job's last kernel
+  Span jobs_;
   std::vector<Stage> stages_{1};  // the first one comes before all and is empty
   std::vector<Run> runs_;         // in the order they came
   std::vector<std::byte> bytes_;  // their parameters
@@ -92,24 +106,28 @@ namespace cuda {
 
 /// The time in which the batch of an Exec is open. Jobs must not depend on each other, nor on anything that is
 /// enqueued on the stream meanwhile by other means than ops; what they are given must stay where it is until then.
+/// Scratch memory that is taken from the Exec's arena meanwhile goes with the scope, whoever took it.
+/// Where the batch is open already, the scope's jobs are part of the job at work, and launched with it.
 class BatchScope {
  public:
-  /// Throws UsageError where the batch is open already: jobs of an inner scope could depend on the outer's.
   explicit BatchScope(const Exec& exec);
-  /// Discards what was not launched: for when something was thrown.
+  /// Of an outermost scope: discards what was not launched, for when something was thrown.
   ~BatchScope();
   BatchScope(const BatchScope&) = delete;
   BatchScope& operator=(const BatchScope&) = delete;
 
   /// What follows is independent of what came before.
   void begin_job();
-  /// Enqueues all that was gathered. Throws CudaError where a launch fails: what came before it is enqueued, the rest
-  /// is dropped, and the batch may be used again.
+  /// Enqueues all that was gathered, where this scope is the outermost. Throws CudaError where a launch fails: what
+  /// came before it is enqueued, the rest is dropped, and the batch may be used again.
   void close();
 
  private:
+  void end();
+
   Exec exec_;
-  LaunchBatch* batch_;  // null where the scope does nothing, and once it is closed
+  LaunchBatch* batch_;                      // null where the scope does nothing, and once it is closed
+  std::optional<LaunchBatch::Span> outer_;  // where it is not the outermost
 };
 
 }  // namespace cuda

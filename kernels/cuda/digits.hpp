@@ -26,39 +26,56 @@ inline constexpr unsigned kMostBins = HighDigit::kBins;
 /// A block's own counts, in shared memory. Equal digits in a warp are one access: sm_90 adds constants so (ATOMS.POPC).
 template <class Digit>
 struct DigitCounts {
+  static constexpr unsigned kEach = Digit::kBins / kThreads;  // of a thread
+  static_assert(Digit::kBins % kThreads == 0);
   std::uint32_t of[Digit::kBins];
 
   __device__ void clear() {
-    for (unsigned b = threadIdx.x; b < Digit::kBins; b += kThreads) of[b] = 0;
+    for (unsigned i = 0; i < kEach; ++i) of[i * kThreads + threadIdx.x] = 0;
   }
+  __device__ std::uint64_t count(unsigned digit) const { return of[digit]; }
+  __device__ void done(unsigned) const {}
   __device__ void add(std::uint32_t bits) { atomicAdd(&of[Digit::of(bits)], 1u); }
   __device__ void add_to(unsigned long long* totals) const {
-    for (unsigned b = threadIdx.x; b < Digit::kBins; b += kThreads)
-      if (of[b] != 0) atomicAdd(&totals[b], of[b]);
+    for (unsigned i = 0; i < kEach; ++i)
+      if (const unsigned b = i * kThreads + threadIdx.x; of[b] != 0) atomicAdd(&totals[b], of[b]);
   }
 };
 
+/// What all blocks counted; left zero.
+struct Totals {
+  unsigned long long* of;
+
+  __device__ std::uint64_t count(unsigned digit) const { return __ldcg(&of[digit]); }
+  __device__ void done(unsigned digit) const { of[digit] = 0; }
+};
+
 /// Calls found(digit, how many of those with this digit are still wanted) in one thread, for the digit of the
-/// `wanted`-th largest; in none where there are fewer. By a whole block; leaves the totals zero.
-template <class Digit, class Found>
-__device__ void find_digit(unsigned long long* totals, std::uint64_t wanted, Found found) {
+/// `wanted`-th largest; in none where there are fewer. By a whole block. Each digit is done once its count is known.
+template <class Digit, class Counts, class Found>
+__device__ void find_digit(const Counts& counts, std::uint64_t wanted, Found found) {
   constexpr unsigned kRows = Digit::kBins / kThreads;
   static_assert(kRows != 0);
   // A warp's digits descend from here, 32 of them in a row.
   const unsigned highest = Digit::kBins - 1 - threadIdx.x / 32 * (kRows * 32) - lane();
-  std::uint64_t counts[kRows], sum = 0;
-#pragma unroll
-  for (unsigned r = 0; r < kRows; ++r) {
-    sum += counts[r] = __ldcg(&totals[highest - 32 * r]);
-    totals[highest - 32 * r] = 0;
+  std::uint64_t sum = 0;
+#pragma unroll 4
+  for (unsigned r = 0; r < kRows; ++r) sum += counts.count(highest - 32 * r);
+  const std::uint64_t lanes_before = sum_before(sum).before;
+  std::uint64_t before = __shfl_sync(kAllLanes, lanes_before, 0);
+  const std::uint64_t warps_end = __shfl_sync(kAllLanes, lanes_before + sum, 31);
+  // Read again, by the one warp that needs them: registers for all of them would spill.
+  if (before < wanted && wanted <= warps_end) {
+#pragma unroll 1
+    for (unsigned r = 0; r < kRows; ++r) {
+      const std::uint64_t here = counts.count(highest - 32 * r), up_to = before + sum_up_to_lane(here);
+      if (up_to - here < wanted && wanted <= up_to) found(highest - 32 * r, wanted - (up_to - here));
+      before = __shfl_sync(kAllLanes, up_to, 31);
+    }
   }
-  std::uint64_t before = __shfl_sync(kAllLanes, sum_before(sum).before, 0);
+  if (sum == 0) return;
 #pragma unroll
-  for (unsigned r = 0; r < kRows; ++r) {
-    const std::uint64_t up_to = before + sum_up_to_lane(counts[r]);
-    if (up_to - counts[r] < wanted && wanted <= up_to) found(highest - 32 * r, wanted - (up_to - counts[r]));
-    before = __shfl_sync(kAllLanes, up_to, 31);
-  }
+  for (unsigned r = 0; r < kRows; ++r) counts.done(highest - 32 * r);
 }
 
 }  // namespace tw::cuda

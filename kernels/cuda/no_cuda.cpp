@@ -31,6 +31,7 @@ CurrentDevice::~CurrentDevice() = default;
 
 void destroy_stream(void*) {}
 Stream::Stream(std::uint32_t device) : device_(device) { fail(); }
+void Stream::settle() const noexcept {}
 void synchronize(const Exec&) { fail(); }
 
 void destroy_event(void*) {}

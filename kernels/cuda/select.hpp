@@ -13,6 +13,9 @@ namespace tw::cuda {
 
 inline constexpr unsigned kSelectTile = 4096;  ///< elements: of a block in `gather_candidates`, of a warp behind it
 
+/// Candidates that a block looks at alone. Working together costs more than it saves.
+inline constexpr unsigned kFew = 4 * kSelectTile;
+
 /// All zero at first.
 struct SelectState {
   unsigned long long totals[kMostBins];  ///< of the digit that is looked at
@@ -62,6 +65,8 @@ struct Selection {
     const std::uint64_t found = state->candidates;
     return found >= k && found <= room;
   }
+  /// Whether one block finds the cut, from the candidates.
+  __device__ bool is_few() const { return is_gathered() && state->candidates <= kFew; }
   /// Whether the bound is the threshold: all zero but a few, or many equal ones. Then `tile_counts` are known, too.
   __device__ bool is_at_bound() const {
     const std::uint64_t found = state->candidates, equal = state->at_bound;
@@ -72,6 +77,10 @@ struct Selection {
     return {state->threshold, state->ties};
   }
 };
+
+/// All of it, for what is of one tile. `quads` are those of p, which is `values` where there is no residual.
+void select_small(const Exec&, const Quads& quads, const float* values, const float* residual_in, float* residual_out,
+                  SparseBody out);
 
 /// Leaves a bound that rather more than k elements reach than fewer, from a sample of p.
 void sample_bound(const Exec&, const Selection&, const float* values, const float* residual_in);

@@ -1,22 +1,17 @@
 // The pass over all elements: candidates, findings, and p = values + residual.
 #include "kernels/cuda/findings.hpp"
+#include "kernels/cuda/places.hpp"
 #include "kernels/cuda/select.hpp"
 
 namespace tw::cuda {
 namespace {
-
-constexpr unsigned kWarpTile = kSelectTile / kWarps;  // elements in a row of a warp
-constexpr unsigned kQuads = kWarpTile / 32 / 4;       // of a thread
-static_assert(kQuads == 4);
-
-using ThreadQuads = Elements<float, 4>[kQuads];
 
 struct Plain {
   const float* values;
 
   __device__ void take(const Quads& quads, std::uint64_t at, ThreadQuads& p) const {
 #pragma unroll
-    for (unsigned j = 0; j < kQuads; ++j) p[j] = quads.load(values, at + 128 * j);
+    for (unsigned j = 0; j < kTileQuads; ++j) p[j] = quads.load(values, at + 128 * j);
   }
 };
 
@@ -28,35 +23,16 @@ struct Corrected {
   __device__ void take(const Quads& quads, std::uint64_t at, ThreadQuads& p) const {
     ThreadQuads residual;
 #pragma unroll
-    for (unsigned j = 0; j < kQuads; ++j) {
+    for (unsigned j = 0; j < kTileQuads; ++j) {
       p[j] = quads.load(values, at + 128 * j);
       residual[j] = quads.load(residual_in, at + 128 * j);
     }
 #pragma unroll
-    for (unsigned j = 0; j < kQuads; ++j) {
+    for (unsigned j = 0; j < kTileQuads; ++j) {
       for (unsigned i = 0; i < 4; ++i) p[j].at[i] = p[j].at[i] + residual[j].at[i];
       quads.store(residual_out, at + 128 * j, p[j]);
     }
   }
-};
-
-// Places of a thread's candidates among those of its warp. A warp's row of 128 elements is a quad a lane; four rows are
-// counted at once, a byte each.
-struct WarpPlaces {
-  std::uint32_t before;  // of the lanes before, in each row
-  std::uint32_t totals;  // of all lanes
-
-  __device__ explicit WarpPlaces(unsigned mask) {
-    std::uint32_t mine = 0;
-#pragma unroll
-    for (unsigned j = 0; j < kQuads; ++j) mine |= static_cast<unsigned>(__popc(mask >> (4 * j) & 0xf)) << (8 * j);
-    const std::uint32_t sum = sum_up_to_lane(mine);
-    before = sum - mine;
-    totals = __shfl_sync(kAllLanes, sum, 31);
-  }
-
-  __device__ static unsigned row(std::uint32_t counts, unsigned j) { return counts >> (8 * j) & 0xff; }
-  __device__ unsigned count() const { return row(totals, 0) + row(totals, 1) + row(totals, 2) + row(totals, 3); }
 };
 
 // A tile's candidates on their way to the list, which they reach in a row.
@@ -66,7 +42,7 @@ struct Staged {
 
   __device__ void put(unsigned to, unsigned mask, const WarpPlaces& at, const ThreadQuads& p) {
 #pragma unroll
-    for (unsigned j = 0; j < kQuads; ++j) {
+    for (unsigned j = 0; j < kTileQuads; ++j) {
       unsigned next = to + WarpPlaces::row(at.before, j);
 #pragma unroll
       for (unsigned i = 0; i < 4; ++i) {
@@ -101,7 +77,7 @@ struct GatherKernel {
       source.take(s.quads, at, p);
       unsigned mask = 0, at_bound = 0;
 #pragma unroll
-      for (unsigned j = 0; j < kQuads; ++j) {
+      for (unsigned j = 0; j < kTileQuads; ++j) {
         unsigned reached = 0, equal = 0;
         for (unsigned i = 0; i < 4; ++i) {
           findings.look(p[j].at[i]);

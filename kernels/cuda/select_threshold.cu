@@ -2,15 +2,17 @@
 // elements where these are not the candidates that hold what is selected.
 #include <cmath>
 
+#include "kernels/cuda/cut.hpp"
 #include "kernels/cuda/select.hpp"
 #include "kernels/math/strata.hpp"
 
 namespace tw::cuda {
 namespace {
 
-constexpr std::uint64_t kLine = 32;         // elements of a sample's line: 128 bytes, a warp's access
-constexpr std::uint64_t kLinesABlock = 64;  // as many as make clearing the histogram worth it
-constexpr std::uint64_t kTilesABlock = 4;   // the same, and blocks that find no candidates cost little
+constexpr std::uint64_t kLine = 32;          // elements of a sample's line: 128 bytes, a warp's access
+constexpr std::uint64_t kLinesABlock = 128;  // as many as make clearing the histogram worth it
+constexpr std::uint64_t kTilesABlock = 4;    // the same, and blocks that find no candidates cost little
+static_assert(kTilesABlock * kSelectTile == kFew);
 constexpr std::uint64_t kShare = 32, kFewestLines = 128, kMostLines = 2048;
 
 struct Sample {
@@ -43,10 +45,31 @@ struct SampleKernel {
       counts.add(magnitude_bits(sample.at(line * kLine + lane())));
     }
     __syncthreads();
+    const auto found = [&](unsigned digit, std::uint64_t) { state->bound = digit << HighDigit::kShift; };
+    if (grid.blocks == 1) return find_digit<HighDigit>(counts, sample.rank, found);
     counts.add_to(state->totals);
-    if (is_last_block(grid, &state->finished))
-      find_digit<HighDigit>(state->totals, sample.rank,
-                            [&](unsigned digit, std::uint64_t) { state->bound = digit << HighDigit::kShift; });
+    if (is_last_block(grid, &state->finished)) find_digit<HighDigit>(Totals{state->totals}, sample.rank, found);
+  }
+};
+
+// A thread's elements of a list.
+struct Few {
+  const float* values;
+  std::uint64_t count;
+
+  template <class Look>
+  __device__ void each(Look look) const {
+    const Quads quads(values, count);
+    for (std::uint64_t tile = 0; tile < quads.end(); tile += kSelectTile) {
+      TileElements elements{};
+#pragma unroll
+      for (unsigned j = 0; j < kTileQuads; ++j) {
+        const std::uint64_t at = tile + 4 * (j * kThreads + threadIdx.x);
+        elements.p[j] = quads.load(values, at);
+        elements.members |= quads.members(at) << (4 * j);
+      }
+      elements.each(look);
+    }
   }
 };
 
@@ -60,6 +83,11 @@ struct DigitKernel {
   __device__ void operator()(Grid grid) const {
     __shared__ DigitCounts<Digit> counts;
     if (s.is_at_bound()) return;
+    if (s.is_few()) {
+      if constexpr (std::is_same_v<Digit, HighDigit>)
+        if (grid.block == 0) find_all_digits();
+      return;
+    }
     SelectState* const state = s.state;
     const bool gathered = s.is_gathered();
     const float* const values = gathered ? s.candidate_values : s.values;
@@ -88,10 +116,16 @@ struct DigitKernel {
       counts.add_to(state->totals);
     }
     if (is_last_block(grid, &state->finished))
-      find_digit<Digit>(state->totals, state->ties, [&](unsigned digit, std::uint64_t wanted) {
+      find_digit<Digit>(Totals{state->totals}, state->ties, [&](unsigned digit, std::uint64_t wanted) {
         state->threshold |= digit << Digit::kShift;
         state->ties = wanted;
       });
+  }
+
+ private:
+  __device__ void find_all_digits() const {
+    const Cut cut = find_cut(Few{s.candidate_values, s.state->candidates}, static_cast<std::uint32_t>(s.k));
+    if (threadIdx.x == 0) s.state->threshold = cut.threshold, s.state->ties = cut.ties;
   }
 };
 

@@ -14,6 +14,8 @@ Stream::Stream(std::uint32_t device) : device_(device) {
   handle_.reset(stream);
 }
 
+void Stream::settle() const noexcept { cudaStreamSynchronize(static_cast<cudaStream_t>(get())); }
+
 void synchronize(const Exec& exec) {
   const CurrentDevice current(exec.device);
   TW_CUDA(cudaStreamSynchronize(static_cast<cudaStream_t>(exec.stream)));

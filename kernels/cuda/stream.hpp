@@ -19,6 +19,8 @@ class Stream {
   std::uint32_t device() const { return device_; }
   /// A cudaStream_t.
   void* get() const { return handle_.get(); }
+  /// Blocks until it is done. Never throws.
+  void settle() const noexcept;
 
  private:
   std::uint32_t device_;

@@ -34,7 +34,7 @@ Guarded<std::byte> frame_of(std::size_t body) {
 
 std::vector<std::byte> sealed_by_reference(std::size_t body, Checksum checksum) {
   Guarded<std::byte> frame = frame_of(body);
-  reference::seal_in_place({}, header_of(1), checksum, frame.span());
+  reference::seal_in_place({}, header_of(1), checksum, {}, frame.span());
   return {frame.span().begin(), frame.span().end()};
 }
 
@@ -60,11 +60,32 @@ class CudaFrame : public ::testing::TestWithParam<Checksum> {
 TEST_P(CudaFrame, AreSealedToTheReferencesBytes) {
   for (const std::size_t body : kBodies) {
     Placed<std::byte> frame(exec_, frame_of(body));
-    seal_in_place(exec_, header_of(1), GetParam(), frame.span());
+    seal_in_place(exec_, header_of(1), GetParam(), {}, frame.span());
     EXPECT_TRUE(frame.fetch().intact());
     const auto sealed = frame.fetch().span();
     EXPECT_EQ(std::vector<std::byte>(sealed.begin(), sealed.end()), sealed_by_reference(body, GetParam())) << body;
   }
+}
+
+// Whichever of its sources was bad, and whatever else was found in them.
+TEST_P(CudaFrame, ThatAreMadeOfABadOneNobodyAccepts) {
+  const auto good = sealed_by_reference(16, GetParam());
+  for (const std::size_t sources : {1, 3, 300})
+    for (const std::uint32_t bits : {kStatusBadFrame, kStatusBadPayload, kStatusNonFinite})
+      for (const std::size_t bad : {std::size_t{0}, sources - 1}) {
+        Guarded<std::uint32_t> words(sources);
+        words.span()[bad] = bits;
+        auto expected = good;
+        if (bits != kStatusNonFinite) std::memset(expected.data(), 0, 4);
+        Guarded<std::byte> own = frame_of(16);
+        reference::seal_in_place({}, header_of(1), GetParam(), words.span(), own.span());
+        EXPECT_EQ(std::vector<std::byte>(own.span().begin(), own.span().end()), expected);
+        Placed<std::byte> frame(exec_, frame_of(16));
+        Placed<std::uint32_t> found(exec_, std::move(words));
+        seal_in_place(exec_, header_of(1), GetParam(), found.span(), frame.span());
+        const auto sealed = frame.fetch().span();
+        EXPECT_EQ(std::vector<std::byte>(sealed.begin(), sealed.end()), expected) << bad << " of " << sources;
+      }
 }
 
 TEST_P(CudaFrame, ThatAreWholeAreAccepted) {

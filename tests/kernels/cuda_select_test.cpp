@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "kernels/base/arena.hpp"
@@ -11,6 +14,7 @@
 #include "kernels/cuda/error.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/math/strata.hpp"
+#include "kernels/scatter.hpp"
 #include "kernels/select.hpp"
 #include "tests/support/inputs.hpp"
 #include "tests/support/thrown.hpp"
@@ -133,6 +137,26 @@ TEST_F(CudaSelect, NeedsScratchMemory) {
             std::string::npos);
 }
 
+// More lines than one block samples, and more candidates than one block looks at.
+TEST_F(CudaSelect, ManyBlocksSampleAndCountTogether) {
+  constexpr std::size_t kMany = 400003, kPicked = 20000;
+  const std::vector<float> x = make_input(Family::gaussian, kMany);
+  std::vector<std::uint32_t> expected(kPicked), indices(kPicked);
+  std::vector<float> expected_values(kPicked), picked(kPicked);
+  select_largest({.backend = Backend::reference}, x, {expected, expected_values});
+  cuda::DeviceBuffer<float> device_x(kMany), device_picked(kPicked);
+  cuda::DeviceBuffer<std::uint32_t> device_indices(kPicked);
+  cuda::copy<float>(exec(), x, device_x.span());
+  for (int repetition = 0; repetition < 2; ++repetition) {
+    select_largest(exec(), device_x.span(), {device_indices.span(), device_picked.span()});
+    cuda::copy<std::uint32_t>(exec(), device_indices.span(), indices);
+    cuda::copy<float>(exec(), device_picked.span(), picked);
+    cuda::synchronize(exec());
+    EXPECT_EQ(indices, expected);
+    EXPECT_EQ(picked, expected_values);
+  }
+}
+
 // The graph decides anew in each launch: few candidates, then ties that there is no room for.
 TEST_F(CudaSelect, CanBeCapturedInAGraph) {
   auto* const captured = static_cast<cudaStream_t>(exec().stream);
@@ -154,6 +178,41 @@ TEST_F(CudaSelect, CanBeCapturedInAGraph) {
   }
   TW_CUDA(cudaGraphExecDestroy(step));
   TW_CUDA(cudaGraphDestroy(graph));
+}
+
+// ptxrun has as many multiprocessors as the environment says when kernels are launched; a GPU has what it has.
+class Multiprocessors {
+ public:
+  explicit Multiprocessors(const char* count) {
+    if (const char* before = std::getenv(kName)) before_ = before;
+    ::setenv(kName, count, 1);
+  }
+  ~Multiprocessors() { before_ ? ::setenv(kName, before_->c_str(), 1) : ::unsetenv(kName); }
+
+ private:
+  static constexpr const char* kName = "PTXRUN_MULTIPROCESSORS";
+  std::optional<std::string> before_;
+};
+
+// More blocks than twice what a block has threads: the last one sums their counts in three rounds. Nearly all zeros, of
+// which the first two are selected: elements are looked at once.
+TEST_F(CudaSelect, CountsOfManyBlocksAreSummedInRounds) {
+  const Multiprocessors as_many_as_a_large_gpu("132");
+  constexpr std::uint32_t kElementsABlock = 16 * 4096, kMany = (2 * 256 + 1) * kElementsABlock;
+  std::vector<std::uint32_t> expected{0, 1};
+  for (std::uint32_t i = 5000; i < kMany; i += 20000) expected.push_back(i);
+  const std::size_t k = expected.size();
+  const cuda::DeviceBuffer<float> many(kMany), ones(k - 2), picked(k);
+  const cuda::DeviceBuffer<std::uint32_t> at(k - 2), indices(k);
+  cuda::fill_zero(exec(), std::as_writable_bytes(many.span()));
+  cuda::copy<float>(exec(), std::vector<float>(k - 2, 1.0f), ones.span());
+  cuda::copy<std::uint32_t>(exec(), std::span(expected).subspan(2), at.span());
+  scatter(exec(), {at.span(), ones.span()}, {Combine::add, 1.0f}, many.span());
+  select_largest(exec(), many.span(), {indices.span(), picked.span()});
+  std::vector<std::uint32_t> left(k);
+  cuda::copy<std::uint32_t>(exec(), indices.span(), left);
+  cuda::synchronize(exec());
+  EXPECT_EQ(left, expected);
 }
 
 }  // namespace

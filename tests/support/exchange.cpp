@@ -4,7 +4,9 @@
 #include <cstring>
 #include <ostream>
 
+#include "collectives/thread_bootstrap.hpp"
 #include "collectives/transport.hpp"
+#include "collectives/transports/table.hpp"
 #include "kernels/base/half.hpp"
 #include "kernels/base/philox.hpp"
 #include "tests/support/ranks.hpp"
@@ -81,7 +83,8 @@ Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t
 
 CommunicatorOptions Member::options_of(const GroupSpec& spec, const Transport& transport) {
   CommunicatorOptions options = spec.options;
-  const bool on_device = spec.devices == Devices::all || (spec.devices == Devices::mixed && transport.rank() % 3 != 0);
+  const bool on_device =
+      spec.devices == Devices::all || (spec.devices == Devices::mixed && !lies_on_host(transport.rank()));
   if (on_device) options.exec.backend = Backend::cuda;
   return options;
 }
@@ -140,8 +143,19 @@ std::vector<std::byte> Member::saved_state() {
   return saved;
 }
 
+std::vector<TransportPtr> connect_group(const GroupSpec& spec) {
+  if (spec.staged_transport.empty()) return connect_threads(spec.ranks, {.transport = spec.transport});
+  std::vector<TransportPtr> transports(spec.ranks);
+  const auto meeting = ThreadBootstrap::meeting(spec.ranks);
+  on_ranks(spec.ranks, [&](std::uint32_t rank) {
+    ThreadBootstrap bootstrap(meeting, rank);
+    transports[rank] = connect_over(bootstrap, {.transport = stages(rank) ? spec.staged_transport : spec.transport});
+  });
+  return transports;
+}
+
 void with_group(const GroupSpec& spec, const std::function<void(Member&)>& body) {
-  auto transports = connect_threads(spec.ranks, {.transport = spec.transport});
+  auto transports = connect_group(spec);
   on_ranks(spec.ranks, [&](std::uint32_t rank) {
     Member member(spec, std::move(transports[rank]));
     body(member);

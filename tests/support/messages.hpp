@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "collectives/transport.hpp"
+#ifdef TW_TEST_DEVICE_MESSAGES
+#include "tests/support/device_messages.hpp"
+#endif
 
 namespace tw::test {
 
@@ -25,16 +28,23 @@ inline Bytes pattern(std::size_t count, std::uint32_t seed) {
   return bytes;
 }
 
-/// Sends and receives of one rank, one op a request.
+/// Sends and receives of one rank, one op a request. In programs built with TW_TEST_DEVICE_MESSAGES they lie in memory
+/// of a device where the transport takes them there.
 class Speaker {
  public:
+#ifdef TW_TEST_DEVICE_MESSAGES
+  explicit Speaker(Transport& transport) : transport_(transport) {
+    if (DeviceMessages::suit(transport)) messages_.emplace();
+  }
+#else
   explicit Speaker(Transport& transport) : transport_(transport) {}
+#endif
 
   Request send(std::uint32_t peer, std::uint64_t tag, Bytes& bytes) {
-    return post({Op::Kind::send, peer, Tag{tag}, bytes});
+    return place_and_post({Op::Kind::send, peer, Tag{tag}, bytes});
   }
   Request receive(std::uint32_t peer, std::uint64_t tag, Bytes& room) {
-    return post({Op::Kind::receive, peer, Tag{tag}, room});
+    return place_and_post({Op::Kind::receive, peer, Tag{tag}, room});
   }
   Request post(const Op& op) { return transport_.post(exec_, {&op, 1}); }
   Request post(std::span<const Op> ops) { return transport_.post(exec_, ops); }
@@ -67,8 +77,18 @@ class Speaker {
   }
 
  private:
+  Request place_and_post(const Op& op) {
+#ifdef TW_TEST_DEVICE_MESSAGES
+    if (messages_) return messages_->post(transport_, op);
+#endif
+    return post(op);
+  }
+
   Transport& transport_;
   Exec exec_;
+#ifdef TW_TEST_DEVICE_MESSAGES
+  std::optional<DeviceMessages> messages_;
+#endif
 };
 
 }  // namespace tw::test

@@ -27,6 +27,7 @@ NcclTransport::NcclTransport(TransportPtr control, const Api& api, Place place)
 Caps NcclTransport::caps() const {
   Caps caps = control_->caps();
   caps.stream_ordered = caps.device_memory = caps.device_sums = true;
+  caps.device_tags = caps.device_sizes = false;  // whatever the control has
   return caps;
 }
 

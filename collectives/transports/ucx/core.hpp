@@ -6,7 +6,8 @@
 //
 // Teardown: all that UCX writes to, it writes to inside progress() of a worker. A receive that is cancelled while UCX
 // writes to its room is waited for; if its peer does not finish in time, the link is cut (between hosts) or the worker
-// never runs again (inside a host, where links cannot be cut), and the transport is at its end.
+// never runs again (inside a host, where links cannot be cut), and the transport is at its end. Copies between devices
+// go on by themselves then; freeing memory of a device waits for them.
 #pragma once
 
 #include <array>
@@ -20,6 +21,7 @@
 
 #include "collectives/transport.hpp"
 #include "collectives/transports/liveness.hpp"
+#include "collectives/transports/ucx/copies.hpp"
 #include "collectives/transports/ucx/fabric.hpp"
 #include "collectives/transports/ucx/inbox.hpp"
 #include "collectives/transports/ucx/journal.hpp"
@@ -30,7 +32,8 @@ namespace tw::ucx {
 /// Not thread safe, but for wake().
 class Core {
  public:
-  Core(std::uint32_t rank, std::uint32_t ranks, std::uint64_t job);
+  /// `memory` is what messages may lie in where UCX has all links for it.
+  Core(std::uint32_t rank, std::uint32_t ranks, std::uint64_t job, Memory memory);
   ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
@@ -47,8 +50,12 @@ class Core {
   std::uint32_t rank() const { return rank_; }
   std::uint32_t ranks() const { return static_cast<std::uint32_t>(links_.size()); }
   bool inside_one_host() const { return fabrics_[static_cast<std::size_t>(Path::network)] == nullptr; }
+  /// Whether messages may lie in memory of devices: then the device is the current one of the thread that posts and
+  /// makes progress.
+  bool takes_device_memory() const;
 
-  std::shared_ptr<PendingGroup> post(std::span<const Op> ops);
+  /// Ops in device memory lie on the device of `exec`. Throws UsageError, and goes on, where none are taken.
+  std::shared_ptr<PendingGroup> post(const Exec& exec, std::span<const Op> ops);
   void progress(Deadline until);
   void wake() { sleeper_.wake(); }
   std::optional<std::uint32_t> silent_peer() const;
@@ -88,13 +95,15 @@ class Core {
   struct OwnMessage {
     Tag tag;
     std::span<const std::byte> bytes;
+    const Exec* place;
     std::shared_ptr<PendingGroup> group;
     std::size_t op;
   };
 
   void send(const Op& op, const std::shared_ptr<PendingGroup>& group, std::size_t index);
   void say(std::uint32_t peer, ControlKind kind, std::uint32_t culprit = 0, std::string_view text = {});
-  void start(Sending& sending, MessageId id, std::span<const std::byte> header, std::span<const std::byte> bytes);
+  void start(Sending& sending, MessageId id, std::span<const std::byte> header, std::span<const std::byte> bytes,
+             Space space = Space::host);
   Sending& new_sending(std::uint32_t peer);
   void sent(Sending& sending, ucs_status_t status);
   void sent_part(Sending& part, ucs_status_t status);
@@ -122,6 +131,8 @@ class Core {
 
   const std::uint32_t rank_;
   const std::uint64_t job_;
+  const Memory memory_;
+  CopyStreams copies_;
   Journal journal_;
   Inbox inbox_;
   Liveness liveness_;

@@ -31,23 +31,6 @@ ucs_log_func_rc_t filter_log(const char*, unsigned, const char*, ucs_log_level_t
   return quiet ? UCS_LOG_FUNC_RC_STOP : UCS_LOG_FUNC_RC_CONTINUE;
 }
 
-ucp_context_h new_context(Path path, const std::string& interface) {
-  static std::once_flag once;
-  std::call_once(once, [] { ucs_log_push_handler(filter_log); });
-  const Settings config = settings_for(path, interface);
-  ucp_params_t params{};
-  params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
-  params.features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
-  params.mt_workers_shared = 0;
-  ucp_context_h context = nullptr;
-  const ucs_status_t status = ucp_init(&params, config.get(), &context);
-  TW_CHECK(status == UCS_OK, SystemError, "UCX cannot start ",
-           path == Path::host ? "in shared memory" : "on the network",
-           interface.empty() ? "" : " interface " + interface, ": ", ucs_status_string(status),
-           "; 'ucx_info -d' lists what it can use here");
-  return context;
-}
-
 ucp_worker_h new_worker(ucp_context_h context) {
   ucp_worker_params_t params{};
   params.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
@@ -57,17 +40,45 @@ ucp_worker_h new_worker(ucp_context_h context) {
   return worker;
 }
 
+// Not counting what takes messages to and from devices of this host.
 bool has_tcp_alone(ucp_context_h context) {
-  const auto devices = devices_by_transport(context);
+  auto devices = devices_by_transport(context);
+  devices.erase("cuda_copy");
+  devices.erase("gdr_copy");
   return devices.size() == 1 && devices.contains("tcp");
 }
 
 }  // namespace
 
-Fabric::Fabric(Path path, const std::string& interface)
+ContextHandle make_context(Path path, const std::string& interface, Memory memory) {
+  static std::once_flag once;
+  std::call_once(once, [] { ucs_log_push_handler(filter_log); });
+  const Settings config = settings_for(path, interface, memory);
+  ucp_params_t params{};
+  params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED;
+  params.features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
+  params.mt_workers_shared = 0;
+  ContextHandle context;
+  const ucs_status_t status = ucp_init(&params, config.get(), context.out());
+  TW_CHECK(status == UCS_OK, SystemError, "UCX cannot start ",
+           path == Path::host ? "in shared memory" : "on the network",
+           interface.empty() ? "" : " interface " + interface, ": ", ucs_status_string(status),
+           "; 'ucx_info -d' lists what it can use here");
+  return context;
+}
+
+bool reports_cuda(ucp_context_h context) {
+  ucp_context_attr_t attributes{};
+  attributes.field_mask = UCP_ATTR_FIELD_MEMORY_TYPES;
+  TW_UCX(ucp_context_query(context, &attributes));
+  return (attributes.memory_types & UCS_BIT(UCS_MEMORY_TYPE_CUDA)) != 0;
+}
+
+Fabric::Fabric(Path path, const std::string& interface, Memory memory)
     : path_(path),
-      context_(new_context(path, interface)),
+      context_(make_context(path, interface, memory)),
       worker_(new_worker(context_.get())),
+      takes_cuda_(memory == Memory::cuda && reports_cuda(context_.get())),
       prefers_eager_(path == Path::network && has_tcp_alone(context_.get()) && users_setting("RNDV_THRESH") == "auto") {
 }
 

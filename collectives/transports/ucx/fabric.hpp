@@ -4,6 +4,8 @@
 //   host     shared memory, no error handling (UCX has none there): whoever uses it watches its peers by itself
 //   network  never shared memory, error handling by UCX (mode PEER)
 //
+// Messages may lie in memory of CUDA's devices where UCX was built for it and its settings leave it in.
+//
 // The user's UCX_* settings hold; only what they leave open is narrowed. Not thread safe.
 #pragma once
 
@@ -22,16 +24,22 @@
 namespace tw::ucx {
 
 enum class Path : std::uint8_t { host, network };
+/// Where messages may lie: in the host's memory alone, or in that of CUDA's devices too.
+enum class Memory : std::uint8_t { host, cuda };
+
+using ContextHandle = UniqueHandle<ucp_context_h, ucp_cleanup>;
 
 class Fabric {
  public:
   /// `interface` names the device of the network path; empty leaves the choice to UCX. A user's UCX_NET_DEVICES wins.
-  Fabric(Path path, const std::string& interface);
+  /// `memory` is asked for; see takes_cuda().
+  Fabric(Path path, const std::string& interface, Memory memory);
   ~Fabric();
   Fabric(const Fabric&) = delete;
   Fabric& operator=(const Fabric&) = delete;
 
   Path path() const { return path_; }
+  bool takes_cuda() const { return takes_cuda_; }
   ucp_worker_h worker() const { return worker_.get(); }
   /// Readable when an armed worker has something to do.
   int event_fd() const;
@@ -66,11 +74,18 @@ class Fabric {
   void finish(ucs_status_ptr_t request, double seconds);
 
   const Path path_;
-  UniqueHandle<ucp_context_h, ucp_cleanup> context_;
+  ContextHandle context_;
   UniqueHandle<ucp_worker_h, ucp_worker_destroy> worker_;
+  const bool takes_cuda_;
   const bool prefers_eager_;
   bool silenced_ = false;
 };
+
+/// A context for `path`, as a Fabric has it.
+ContextHandle make_context(Path path, const std::string& interface, Memory memory);
+
+/// Whether UCX reports CUDA memory among what this context takes.
+bool reports_cuda(ucp_context_h context);
 
 /// The devices that a context can use, by transport: {"tcp", "eth0, lo"}.
 std::map<std::string, std::string> devices_by_transport(ucp_context_h context);

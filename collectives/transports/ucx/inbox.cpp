@@ -1,10 +1,10 @@
 #include "collectives/transports/ucx/inbox.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "kernels/base/check.hpp"
+#include "kernels/base/place.hpp"
 
 namespace tw::ucx {
 namespace {
@@ -17,8 +17,8 @@ constexpr std::size_t kKeptBytes = std::size_t{4} << 30;
 
 Inbox::Inbox(std::uint32_t ranks, Journal& journal) : journal_(journal), matcher_(ranks, kKeptBytes), peers_(ranks) {}
 
-void Inbox::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index) {
-  matcher_.post(receive, group, index);
+void Inbox::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index, const Exec& place) {
+  matcher_.post(receive, group, index, place);
   if (!matcher_.expects(receive.peer, receive.tag)) return;
   auto& announced = peers_[receive.peer].announced;
   const auto message =
@@ -29,7 +29,9 @@ void Inbox::post(const Op& receive, const std::shared_ptr<PendingGroup>& group, 
   fetch(receive.peer, taken);
 }
 
-void Inbox::deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes) { take_whole(rank, tag, bytes); }
+void Inbox::deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes, const Exec& place) {
+  take_whole(rank, tag, bytes, place);
+}
 
 bool Inbox::in_order(const DataHeader& header) const {
   const std::uint64_t next = peers_[header.source].next;
@@ -84,17 +86,18 @@ void Inbox::take_part(const DataHeader& header, std::span<const std::byte> bytes
     peer.partial = matcher_.begin(header.source, Tag{header.tag}, header.bytes);
     peer.partial_bytes = 0;
   }
-  std::memcpy(peer.partial->target().data() + header.offset, bytes.data(), bytes.size());
+  peer.partial->write(header.offset, bytes);
   peer.partial_bytes += bytes.size();
   if (peer.partial_bytes != header.bytes) return;
   matcher_.finish(*std::exchange(peer.partial, nullptr));
   ++journal_.completions;
 }
 
-void Inbox::take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes) {
+void Inbox::take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes, const Exec& place) {
   fetch_all_announced(peer, tag);
   const auto inbound = matcher_.begin(peer, tag, bytes.size());
-  if (!bytes.empty()) std::memcpy(inbound->target().data(), bytes.data(), bytes.size());
+  inbound->write(0, bytes, place);
+  synchronize(place);
   matcher_.finish(*inbound);
   ++journal_.completions;
 }
@@ -139,7 +142,7 @@ void Inbox::fetch(std::uint32_t peer, const Announced& message) {
   params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
   params.cb.recv_am = on_fetched;
   params.user_data = &fetch;
-  params.memory_type = UCS_MEMORY_TYPE_HOST;
+  params.memory_type = fetch.inbound->on_device() ? UCS_MEMORY_TYPE_CUDA : UCS_MEMORY_TYPE_HOST;
   const ucs_status_ptr_t request =
       ucp_am_recv_data_nbx(message.fabric->worker(), message.descriptor, target.data(), target.size(), &params);
   if (!UCS_PTR_IS_PTR(request)) finish(fetch, UCS_PTR_STATUS(request));

@@ -3,7 +3,8 @@
 //
 // A small message comes with its header and is copied once; over TCP a large one comes as a row of such parts.
 // Elsewhere a large one only announces itself (rendezvous); UCX fetches it when its receive is posted, without another
-// copy, and the sender keeps it until then. Not thread safe.
+// copy, and the sender keeps it until then. A receive may have its room on a device: UCX writes there by itself what it
+// fetches, this rank copies there what came small. Not thread safe.
 #pragma once
 
 #include <ucp/api/ucp.h>
@@ -26,10 +27,10 @@ class Inbox {
  public:
   Inbox(std::uint32_t ranks, Journal& journal);
 
-  /// Op `index` of `group` is this receive.
-  void post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index);
-  /// A message of this rank to itself.
-  void deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes);
+  /// Op `index` of `group` is this receive, whose room lies where `place`, which outlives this, copies.
+  void post(const Op& receive, const std::shared_ptr<PendingGroup>& group, std::size_t index, const Exec& place);
+  /// A message of this rank to itself, which lies where `place` copies.
+  void deliver_own(std::uint32_t rank, Tag tag, std::span<const std::byte> bytes, const Exec& place);
   /// A message, or a part of one, has come with this header.
   void arrived(const DataHeader& header, std::span<const std::byte> bytes);
   /// A message of so many bytes has announced itself. The descriptor is the inbox's from now on, also if this throws.
@@ -79,7 +80,7 @@ class Inbox {
 
   bool in_order(const DataHeader& header) const;
   void take_part(const DataHeader& header, std::span<const std::byte> bytes);
-  void take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes);
+  void take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> bytes, const Exec& place = kHostPlace);
   void take_announced(std::uint32_t peer, const Announced& message);
   void take_early(std::uint32_t peer);
   void fetch(std::uint32_t peer, const Announced& message);

@@ -14,6 +14,7 @@
 #include "collectives/transports/ucx/host.hpp"
 #include "compress/params_visitors.hpp"
 #include "kernels/base/check.hpp"
+#include "kernels/cuda/device.hpp"
 
 namespace tw {
 namespace {
@@ -23,13 +24,18 @@ using ucx::Core;
 using ucx::Path;
 
 constexpr std::array<std::string_view, 2> kHostChoices{"auto", "apart"};
+constexpr std::array<std::string_view, 3> kDeviceChoices{"auto", "direct", "staged"};
+constexpr std::uint32_t kDirect = 1, kStaged = 2;
 
 struct UcxParams {
-  std::uint32_t hosts = 0;  // index into kHostChoices
+  std::uint32_t hosts = 0;   // index into kHostChoices
+  std::uint32_t device = 0;  // index into kDeviceChoices
 
-  static void declare(void* params, ParamVisitor& visitor) {
-    visitor.choice("hosts", static_cast<UcxParams*>(params)->hosts, kHostChoices,
-                   "which ranks share memory: those of one host, or none");
+  static void declare(void* untyped, ParamVisitor& visitor) {
+    auto* params = static_cast<UcxParams*>(untyped);
+    visitor.choice("hosts", params->hosts, kHostChoices, "which ranks share memory: those of one host, or none");
+    visitor.choice("device", params->device, kDeviceChoices,
+                   "messages go from device to device where UCX reports CUDA memory, always, or never");
   }
 };
 
@@ -60,10 +66,11 @@ class Ucx final : public Transport {
   Caps caps() const override {
     Caps caps;
     caps.inside_one_host = core_->inside_one_host();
+    caps.device_memory = caps.device_tags = caps.device_sizes = core_->takes_device_memory();
     return caps;
   }
-  Request post(const Exec&, std::span<const Op> ops) override {
-    return Request(std::make_shared<UcxGroup>(core_, core_->post(ops)));
+  Request post(const Exec& exec, std::span<const Op> ops) override {
+    return Request(std::make_shared<UcxGroup>(core_, core_->post(exec, ops)));
   }
   void progress(Deadline until) override { core_->progress(until); }
   void wake() override { core_->wake(); }
@@ -123,8 +130,24 @@ std::span<const std::byte> part_of(std::span<const std::byte> blob, Path path, s
   return part;
 }
 
+// What messages may lie in if UCX goes along. Without a device it is not asked.
+ucx::Memory memory_for(const UcxParams& params) {
+  if (params.device == kStaged) return ucx::Memory::host;
+  const std::string missing = cuda::unavailable();
+  TW_CHECK(missing.empty() || params.device != kDirect, UsageError, "transport 'ucx' with device=direct: ", missing,
+           "; device=auto takes memory of devices where it can");
+  return missing.empty() ? ucx::Memory::cuda : ucx::Memory::host;
+}
+
+void require_direct(const Core& core) {
+  TW_CHECK(
+      core.takes_device_memory(), UsageError, "transport 'ucx' with device=direct: UCX ", ucx::ucx_version(),
+      " reports no CUDA memory here. Install a UCX that was built with CUDA ('ucx_info -d' then lists cuda_copy) and "
+      "let UCX_TLS have 'cuda', or leave device=auto, where frames are staged through pinned memory");
+}
+
 void link_all(Core& core, Bootstrap& bootstrap, const std::vector<Card>& cards, const ConnectOptions& options,
-              Deadline deadline) {
+              std::uint32_t device, Deadline deadline) {
   const Card& own = cards[core.rank()];
   std::array<std::vector<std::byte>, 2> addresses;
   for (std::uint32_t peer = 0; peer < core.ranks(); ++peer) {
@@ -132,6 +155,7 @@ void link_all(Core& core, Bootstrap& bootstrap, const std::vector<Card>& cards, 
     auto& address = addresses[static_cast<std::size_t>(path)];
     if (peer != core.rank() && address.empty()) address = core.open(path, options.interface);
   }
+  if (device == kDirect) require_direct(core);
   const auto blobs = bootstrap.all_gather(join(addresses), "exchange of UCX addresses", deadline);
   for (std::uint32_t peer = 0; peer < core.ranks(); ++peer) {
     if (peer == core.rank()) continue;
@@ -150,9 +174,10 @@ TransportPtr connect_ucx(Bootstrap& bootstrap, const SpecTerm& term, const Conne
   UcxParams params;
   read_params(term, &params, UcxParams::declare);
   const Deadline deadline = Deadline::in(options.deadline_seconds);
+  const ucx::Memory memory = memory_for(params);
   const std::vector<Card> cards = exchange_cards(bootstrap, params, deadline);
-  auto core = std::make_shared<Core>(bootstrap.rank(), bootstrap.ranks(), cards[0].job);
-  link_all(*core, bootstrap, cards, options, deadline);
+  auto core = std::make_shared<Core>(bootstrap.rank(), bootstrap.ranks(), cards[0].job, memory);
+  link_all(*core, bootstrap, cards, options, params.device, deadline);
   core->greet(deadline);
   return TransportPtr(new Ucx(std::move(core)));
 }

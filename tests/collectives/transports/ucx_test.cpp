@@ -48,11 +48,34 @@ TEST(Ucx, NamesWhatCannotBe) {
 }
 
 TEST(Ucx, KeepsSharedMemoryOutOfTheNetworkPath) {
-  EXPECT_EQ(ucx::without_shared_memory("all"), "^shm,self");
-  EXPECT_EQ(ucx::without_shared_memory("^rc"), "^rc,shm,self");
-  EXPECT_EQ(ucx::without_shared_memory("tcp,shm,self"), "tcp");
-  EXPECT_EQ(ucx::without_shared_memory("cma,rc_x,\\posix,tcp"), "rc_x,tcp");
-  EXPECT_EQ(ucx::without_shared_memory("sm"), "");
+  const auto network = [](const char* tls) { return ucx::network_transports(tls, ucx::Memory::host); };
+  EXPECT_EQ(network("all"), "^shm,self,cuda");
+  EXPECT_EQ(network("^rc"), "^rc,shm,self,cuda");
+  EXPECT_EQ(network("tcp,shm,self"), "tcp");
+  EXPECT_EQ(network("cma,rc_x,\\posix,tcp"), "rc_x,tcp");
+  EXPECT_EQ(network("sm"), "");
+  EXPECT_EQ(network("cuda,tcp"), "tcp");
+}
+
+TEST(Ucx, LeavesWhatTakesMessagesToDevicesInTheNetworkPath) {
+  const auto network = [](const char* tls) { return ucx::network_transports(tls, ucx::Memory::cuda); };
+  EXPECT_EQ(network("all"), "^shm,self,cuda_ipc");
+  EXPECT_EQ(network("^rc"), "^rc,shm,self,cuda_ipc");
+  EXPECT_EQ(network("cuda,sm,tcp"), "cuda_copy,gdr_copy,tcp");
+  EXPECT_EQ(network("tcp,cuda_copy,cuda_ipc"), "tcp,cuda_copy");
+  EXPECT_EQ(network("sm,cuda"), "") << "copies of one's own reach nobody";
+}
+
+// This machine's UCX has no CUDA; or else this program has no device.
+TEST(Ucx, StagesWhereUcxReportsNoCudaMemory) {
+  for (const char* spec : {"ucx", "ucx:device=auto", "ucx:hosts=apart,device=staged"}) {
+    const auto transports = connect_threads(2, {.transport = spec});
+    EXPECT_FALSE(transports[0]->caps().device_memory) << spec;
+  }
+  EXPECT_TRUE(ucx_device_memory().starts_with("staged through pinned memory (")) << ucx_device_memory();
+  const std::string refusal = message_of<UsageError>([] { connect_threads(2, {.transport = "ucx:device=direct"}); });
+  EXPECT_NE(refusal.find("device=direct"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("device=auto"), std::string::npos) << refusal;
 }
 
 // CPU seconds of the calling thread.

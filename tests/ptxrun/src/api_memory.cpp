@@ -257,6 +257,16 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, const void* p) {
   return call();
 }
 
+// Not of the runtime: how a test's network card reaches device memory, beside all streams and whatever they do. Null
+// unless all of it lies in one allocation.
+void* ptxrun_map(void* address, std::size_t n, int writes) {
+  Call call;
+  const auto begin = reinterpret_cast<std::uint64_t>(address);
+  std::uint8_t* bytes = memory().host_view(begin, n);
+  if (bytes != nullptr && writes != 0) memory().mark_written(begin, n);
+  return bytes;
+}
+
 cudaError_t cudaMallocPitch(void** p, std::size_t* pitch, std::size_t width, std::size_t height) {
   Call call;
   *pitch = (width + 511) / 512 * 512;

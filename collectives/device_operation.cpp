@@ -1,0 +1,81 @@
+#include "collectives/device_operation.hpp"
+
+#include <algorithm>
+
+namespace tw {
+
+void DeviceOperation::start(std::span<const Piece> pieces) {
+  coder_.bind(pieces);
+  stage_ = Stage::bound;
+  consumed_ = false;
+  phase_ = 0;
+}
+
+Operation::Progress DeviceOperation::advance() {
+  if (stage_ == Stage::bound) {
+    findings_.clear();
+    encode();
+    encoded_ = group_.mark();
+    stage_ = Stage::encoded;
+  }
+  consumed_ = group_.reached(encoded_);
+  if (stage_ == Stage::encoded) return enqueue_more() ? Progress::more : Progress::waiting;
+  if (!is_done()) return Progress::waiting;
+  requests_.clear();
+  release();
+  refuse_foreign_frames();
+  return Progress::complete;
+}
+
+// True once all is enqueued: then it is the next bucket's turn.
+bool DeviceOperation::enqueue_more() {
+  if (group_.turn != plan_.bucket()) return false;
+  do {
+    if (!requests_.empty()) {
+      if (!requests_.back().started()) return false;
+      requests_.back().join(group_.exec);
+    }
+  } while (exchange(phase_++) == Left::more);
+  findings_.bring_home();
+  done_ = group_.mark();
+  stage_ = Stage::enqueued;
+  ++group_.turn;
+  return true;
+}
+
+bool DeviceOperation::is_done() {
+  const auto done = [](const Request& request) { return request.done(); };
+  return consumed_ && group_.reached(done_) && std::all_of(requests_.begin(), requests_.end(), done);
+}
+
+void DeviceOperation::post(std::span<const Op> ops) {
+  if (!ops.empty()) requests_.push_back(group_.post_on_device(ops));
+}
+
+void DeviceOperation::sum(std::span<float> payload) {
+  if (!payload.empty()) requests_.push_back(group_.sum_on_device(payload));
+}
+
+void DeviceOperation::refuse_foreign_frames() {
+  const auto found = findings_.found();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const ForeignFrame& frame = foreign_[i];
+    const auto name = [&] {
+      return detail::concat("frame from rank ", frame.source, " (bucket ", plan_.bucket(), ", chunk ", frame.chunk,
+                            ")");
+    };
+    TW_CHECK((found[i] & kStatusBadFrame) == 0, WireError, name(), " is corrupt: its header or checksum is not the ",
+             "expected one", frame.hop == Hop::owner ? ", or it was made of a frame of which that is true" : "");
+    TW_CHECK((found[i] & kStatusBadPayload) == 0, WireError, name(), " holds indices out of range or order");
+  }
+}
+
+Operation::Wait DeviceOperation::waiting_for() const {
+  const std::string bucket = std::to_string(plan_.bucket());
+  if (stage_ == Stage::encoded && group_.turn != plan_.bucket())
+    return {group_.rank(),
+            "bucket " + bucket + " goes after bucket " + std::to_string(group_.turn) + ", which was not handed over"};
+  return {(group_.rank() + 1) % group_.ranks(), "the device's exchange of bucket " + bucket};
+}
+
+}  // namespace tw

@@ -1,0 +1,78 @@
+// The all-reduce of a bucket whose messages go from device memory to device memory in the order of a stream
+// (Caps::stream_ordered): all of it is enqueued, and the host waits for nothing but its end. Frames are those of the
+// other operations, sealed and checked by kernels; what these found ends the operation with a WireError.
+//
+//   coding stream   encode         | check, sum |        | check, deliver
+//   moving stream         messages |            messages |
+//
+// Groups of messages match in the order in which they are posted, and buckets may be handed over in another: so they
+// are posted in the order of bucket ids. Encoding waits for no turn.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collectives/algorithm.hpp"
+#include "collectives/chunk_coder.hpp"
+#include "collectives/frame_findings.hpp"
+#include "kernels/base/check.hpp"
+
+namespace tw {
+
+class DeviceOperation : public BucketOperation {
+ public:
+  void start(std::span<const Piece> pieces) final;
+  Progress advance() final;
+  bool gradient_consumed() const final { return consumed_; }
+  Wait waiting_for() const final;
+
+ protected:
+  /// Which frame a status word is about.
+  struct ForeignFrame {
+    std::uint32_t source;
+    std::uint32_t chunk;
+    Hop hop;
+  };
+
+  /// `foreign` are the frames that it takes from others, or might.
+  DeviceOperation(Group& group, const BucketPlan& plan, std::vector<ForeignFrame> foreign)
+      : group_(group),
+        plan_(plan),
+        coder_(group, plan),
+        foreign_(std::move(foreign)),
+        findings_(group, foreign_.size()) {}
+
+  /// Enqueues the encoding of this rank's gradients.
+  virtual void encode() = 0;
+  /// Enqueues what comes next, ending with a call of `post` or `sum`, or with the end.
+  enum class Left : std::uint8_t { more, nothing };
+  virtual Left exchange(std::uint32_t phase) = 0;
+  /// All that was enqueued is done.
+  virtual void release() = 0;
+
+  /// What is enqueued later by the coder comes after the messages.
+  void post(std::span<const Op> ops);
+  void sum(std::span<float> payload);
+
+  Group& group_;
+  const BucketPlan& plan_;
+  ChunkCoder coder_;
+  const std::vector<ForeignFrame> foreign_;
+  FrameFindings findings_;
+
+ private:
+  bool enqueue_more();
+  bool is_done();
+  void refuse_foreign_frames();
+
+  enum class Stage : std::uint8_t { bound, encoded, enqueued };
+  Stage stage_ = Stage::enqueued;
+  bool consumed_ = false;
+  std::uint32_t phase_ = 0;
+  std::vector<Request> requests_;
+  Group::Mark encoded_ = 0, done_ = 0;
+};
+
+}  // namespace tw
