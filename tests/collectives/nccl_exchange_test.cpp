@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
 
 #include <tightwire/error.hpp>
 
@@ -151,6 +154,44 @@ TEST_F(NcclExchange, IndicesOutOfOrderEndTheStep) {
   const bool is_told = outcome.find("indices out of range or order") != std::string::npos ||
                        outcome.find("or it was made of a frame") != std::string::npos;
   EXPECT_TRUE(is_told) << outcome;
+}
+
+// Rank 0 has handed over a bucket, whose messages cannot start: rank 1 hands over nothing before `body` has returned
+// and rank 0's communicator is gone. Deadlines of the transport are so far away that CTest would end the wait for one.
+void while_starting(const std::function<void(Member&, Work&)>& body) {
+  const GroupSpec spec = group_of(2, "int8", "two_shot");
+  auto transports = connect_threads(2, {.transport = spec.transport, .deadline_seconds = 3600});
+  std::promise<void> over;
+  on_ranks(2, [&](std::uint32_t rank) {
+    std::optional<Member> member(std::in_place, spec, std::move(transports[rank]));
+    member->communicator().barrier(soon());
+    if (rank == 1) return over.get_future().wait();
+    Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+    member->communicator().begin_step({1, 0.1, 1});
+    Work work = member->hand_over(0, tensors);
+    MockNccl::wait_for_polls(0, 100);
+    body(*member, work);
+    member.reset();
+    over.set_value();
+  });
+}
+
+TEST_F(NcclExchange, AWaitForAStartEndsAtItsOwnDeadline) {
+  while_starting([](Member&, Work& work) {
+    const auto message = message_of<PeerError>([&] { work.wait(Deadline::in(0.01)); });
+    EXPECT_EQ(message, "rank 0 waited for rank 1 until the deadline: the device's exchange of bucket 0");
+  });
+}
+
+TEST_F(NcclExchange, AnAbortEndsTheWaitForAStart) {
+  while_starting([](Member& member, Work& work) {
+    const std::jthread another([&] { member.communicator().abort("enough"); });
+    EXPECT_EQ(message_of<PeerError>([&] { work.wait(Deadline::in(3600)); }), "rank 0 aborted: enough");
+  });
+}
+
+TEST_F(NcclExchange, ACommunicatorMayGoWhileMessagesStart) {
+  while_starting([](Member&, Work&) {});
 }
 
 }  // namespace

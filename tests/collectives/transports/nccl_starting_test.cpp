@@ -57,11 +57,15 @@ using EngineBody = std::function<void(Engine&, const std::shared_ptr<Ticket>&)>;
 // returned.
 void while_starting(const EngineBody& body) {
   const auto meeting = ThreadBootstrap::meeting(2);
-  std::promise<void> over;
+  std::promise<void> connected, over;
   on_ranks(2, [&](std::uint32_t rank) {
     ThreadBootstrap bootstrap(meeting, rank);
     TransportPtr transport = connect_over(bootstrap, kPatient);
-    if (rank == 1) return over.get_future().wait();
+    if (rank == 1) {
+      connected.set_value();
+      return over.get_future().wait();
+    }
+    connected.get_future().wait();
     const Exec place{.backend = Backend::cuda};
     {
       Engine engine(std::move(transport), place, {});
@@ -100,11 +104,15 @@ TEST_F(NcclTest, ATransportMayGoWhileAGroupStarts) {
       2,
       [](NcclRank& self) {
         if (self.rank() == 1) {
-          const auto message = message_of<PeerError>([&] { self.speaker().hear(0, kReady); });
+          const auto message = message_of<PeerError>([&] {
+            self.speaker().tell(0, kGo);
+            self.speaker().hear(0, kReady);
+          });
           EXPECT_EQ(message, "rank 0 gave up: it closed its transport with groups in device memory under way");
           return;
         }
         const Swap swap(self, 1);
+        self.speaker().hear(1, kGo);
         const Request request = self.post(swap.ops);
         self.leave();
         EXPECT_FALSE(request.started());
