@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <deque>
+#include <latch>
 
 #include <tightwire/error.hpp>
 
@@ -161,9 +162,11 @@ TEST_P(UcxExchange, MakesNoMeanOfAFrameThatWasHarmed) {
 TEST_P(UcxExchange, NamesARankThatLeftDuringAStep) {
   const GroupSpec spec = group_of(3, "identity", GetParam());
   auto transports = connect_group(spec);
+  std::latch registered(spec.ranks);
   on_ranks(spec.ranks, [&](std::uint32_t rank) {
     Member member(spec, std::move(transports[rank]));
     Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+    registered.arrive_and_wait();  // it would be named there too
     if (rank == 2) {
       member.communicator().begin_step({1, 0.1, 1});
       member.hand_over(0, tensors);
