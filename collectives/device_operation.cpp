@@ -31,10 +31,8 @@ Operation::Progress DeviceOperation::advance() {
 bool DeviceOperation::enqueue_more() {
   if (group_.turn != plan_.bucket()) return false;
   do {
-    if (!requests_.empty()) {
-      if (!requests_.back().started()) return false;
-      requests_.back().join(group_.exec);
-    }
+    // Not joined: whatever is encoded meanwhile, and the vote behind it, would wait for peers too.
+    if (!requests_.empty() && !requests_.back().done()) return false;
   } while (exchange(phase_++) == Left::more);
   findings_.bring_home();
   done_ = group_.mark();

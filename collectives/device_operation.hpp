@@ -1,6 +1,7 @@
 // The all-reduce of a bucket whose messages go from device memory to device memory in the order of a stream
-// (Caps::stream_ordered): all of it is enqueued, and the host waits for nothing but its end. Frames are those of the
-// other operations, sealed and checked by kernels; what these found ends the operation with a WireError.
+// (Caps::stream_ordered): what comes between two groups of messages is enqueued at once, when the first is done. Frames
+// are those of the other operations, sealed and checked by kernels; what these found ends the operation with a
+// WireError.
 //
 //   coding stream   encode         | check, sum |        | check, deliver
 //   moving stream         messages |            messages |
@@ -52,7 +53,7 @@ class DeviceOperation : public BucketOperation {
   /// All that was enqueued is done.
   virtual void release() = 0;
 
-  /// What is enqueued later by the coder comes after the messages.
+  /// The next phase comes once the messages are done.
   void post(std::span<const Op> ops);
   void sum(std::span<float> payload);
 

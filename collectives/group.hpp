@@ -143,7 +143,7 @@ struct Group {
     return send(peer, tag, frame, frame_space());
   }
   /// Posts messages in device memory as one group, and counts those sent. They come after what was enqueued so far;
-  /// what is enqueued later comes before, beside or after them, until `exec` has joined the request.
+  /// what is enqueued later comes before, beside or after them, until the request is done or `exec` has joined it.
   Request post_on_device(std::span<const Op> ops);
   /// The same for the transport's own all-reduce, counted as one message of the payload.
   Request sum_on_device(std::span<float> payload);

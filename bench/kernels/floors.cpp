@@ -14,9 +14,8 @@ constexpr std::string_view kLone = "lone elements cost a sector each: few of its
 constexpr std::string_view kCandidates =
     "a sample before the one pass (two would be 4 more) and few candidates behind it; threads share what steers them";
 constexpr std::string_view kHistograms =
-    "as topk/encode_ef; a sample and cleared counts and candidates weigh more in small tensors; those of one tile are "
-    "a "
-    "kernel of their own";
+    "as topk/encode_ef; a sample and cleared counts and candidates weigh more in small tensors; those of one tile "
+    "are a kernel of their own";
 constexpr std::string_view kEqual = "as topk/encode; counts of equal digits are one access on sm_90 and counted as 32";
 constexpr std::string_view kSomewhere = "only pairs are read; where a stretch's pairs begin is anywhere";
 constexpr std::string_view kLookups =
