@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <sstream>
 
 namespace tw::test {
@@ -91,14 +92,42 @@ struct Bounce {
   void deliver() const { copy_beside_streams(device, bytes.data(), bytes.size(), true); }
 };
 
+// Those under way. UCX never tells of some that end with their worker, and may look at their bytes until then: these
+// stay.
+class Bounces {
+ public:
+  Bounce* add(const void* on_device, std::size_t count, const ucp_request_param_t& param) {
+    const std::lock_guard lock(mutex_);
+    return kept_.insert(std::make_unique<Bounce>(on_device, count, param)).first->get();
+  }
+  std::unique_ptr<Bounce> take(void* bounce) {
+    const std::lock_guard lock(mutex_);
+    for (auto one = kept_.begin(); one != kept_.end(); ++one)
+      if (one->get() == bounce) {
+        auto node = kept_.extract(one);
+        return std::move(node.value());
+      }
+    return nullptr;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::unique_ptr<Bounce>> kept_;
+};
+
+Bounces& bounces() {
+  static auto& all = *new Bounces;
+  return all;
+}
+
 void sent(void* request, ucs_status_t status, void* user_data) {
-  const std::unique_ptr<Bounce> bounce(static_cast<Bounce*>(user_data));
+  const std::unique_ptr<Bounce> bounce = bounces().take(user_data);
   if (status == UCS_OK) bounce->check_unchanged();
   bounce->on_sent(request, status, bounce->user_data);
 }
 
 void received(void* request, ucs_status_t status, std::size_t bytes, void* user_data) {
-  const std::unique_ptr<Bounce> bounce(static_cast<Bounce*>(user_data));
+  const std::unique_ptr<Bounce> bounce = bounces().take(user_data);
   if (status == UCS_OK) bounce->deliver();
   bounce->on_received(request, status, bytes, bounce->user_data);
 }
@@ -201,14 +230,14 @@ ucs_status_ptr_t ucp_am_send_nbx(ucp_ep_h endpoint, unsigned id, const void* hea
   if ((param->op_attr_mask & UCP_OP_ATTR_FLAG_NO_IMM_CMPL) == 0)
     standing().complain("a message in CUDA memory might take a short cut that guesses where it lies");
   if (is_genuine()) return REAL(ucp_am_send_nbx)(endpoint, id, header, header_bytes, buffer, count, param);
-  auto bounce = std::make_unique<Bounce>(buffer, count, *param);
+  Bounce* const bounce = bounces().add(buffer, count, *param);  // `sent` may come at once
   copy_beside_streams(bounce->bytes.data(), buffer, count, false);
   bounce->on_sent = param->cb.send;
   host.cb.send = sent;
-  host.user_data = bounce.get();
+  host.user_data = bounce;
   const ucs_status_ptr_t request =
       REAL(ucp_am_send_nbx)(endpoint, id, header, header_bytes, bounce->bytes.data(), count, &host);
-  if (UCS_PTR_IS_PTR(request)) bounce.release();  // `sent` has it
+  if (!UCS_PTR_IS_PTR(request)) bounces().take(bounce);
   return request;
 }
 
@@ -222,17 +251,16 @@ ucs_status_ptr_t ucp_am_recv_data_nbx(ucp_worker_h worker, void* descriptor, voi
     ++standing().fetched;
   }
   if (is_genuine()) return REAL(ucp_am_recv_data_nbx)(worker, descriptor, buffer, count, param);
-  auto bounce = std::make_unique<Bounce>(buffer, count, *param);
+  Bounce* const bounce = bounces().add(buffer, count, *param);  // `received` may come at once
   std::memset(bounce->bytes.data(), 0xee, count);
   bounce->deliver();
   bounce->on_received = param->cb.recv_am;
   host.cb.recv_am = received;
-  host.user_data = bounce.get();
+  host.user_data = bounce;
   const ucs_status_ptr_t request = REAL(ucp_am_recv_data_nbx)(worker, descriptor, bounce->bytes.data(), count, &host);
-  if (UCS_PTR_IS_PTR(request))
-    bounce.release();  // `received` has it
-  else if (UCS_PTR_STATUS(request) == UCS_OK)
-    bounce->deliver();
+  if (UCS_PTR_IS_PTR(request)) return request;
+  const auto ended = bounces().take(bounce);
+  if (UCS_PTR_STATUS(request) == UCS_OK) ended->deliver();
   return request;
 }
 
