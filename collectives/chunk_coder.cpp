@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/cast.hpp"
+#include "kernels/clear.hpp"
 #include "kernels/cuda/batch.hpp"
 
 namespace tw {
@@ -54,7 +55,7 @@ void ChunkCoder::fetch_gradient(const Chunk& chunk, std::size_t extent, std::spa
   const Piece& piece = pieces_[chunk.piece_of_extent[extent]];
   const std::byte* address = address_of(piece, chunk.layout.extents()[extent]);
   if (address == nullptr)
-    fill_zero(group_.exec, std::as_writable_bytes(values));
+    clear_bytes(group_.exec, std::as_writable_bytes(values));
   else if (piece.data.dtype != DType::f32)
     widen(silent(group_.exec), {reinterpret_cast<const std::uint16_t*>(address), values.size()}, piece.data.dtype, {},
           values);

@@ -40,7 +40,20 @@ Engine::Engine(TransportPtr transport, const Exec& place, std::function<void(con
 Engine::~Engine() {
   stop();
   group_.settle();
+  std::optional<cuda::CurrentDevice> current;
+  make_device_current(current);
+  active_.clear();
   transport_.reset();  // it may use the buffers of unfinished sends until then
+}
+
+// Calls of CUDA that name no device go to the current one, and make it a context there: those of a transport, too.
+// Where there is no such device, what is done there says it better.
+void Engine::make_device_current(std::optional<cuda::CurrentDevice>& current) const noexcept {
+  if (place_.backend != Backend::cuda) return;
+  try {
+    current.emplace(place_.device);
+  } catch (const CudaError&) {
+  }
 }
 
 void Engine::stop() noexcept {
@@ -104,10 +117,9 @@ void Engine::fail(Failure failure) {
 
 void Engine::loop() {
   const ScopedFloatMode mode(FloatMode::ieee);  // the thread that made this one may flush denormals
+  std::optional<cuda::CurrentDevice> current;
+  make_device_current(current);
   try {
-    // Calls of CUDA that name no device go to the current one, and make it a context there.
-    std::optional<cuda::CurrentDevice> current;
-    if (place_.backend == Backend::cuda) current.emplace(place_.device);
     while (take_orders() == Orders::go_on) {
       const bool busy = advance_all();
       transport_->progress(busy ? Deadline(Deadline::Clock::now()) : Deadline::in(kIdleSeconds));

@@ -81,6 +81,7 @@ class Engine {
   };
   enum class Orders : std::uint8_t { go_on, stop };
 
+  void make_device_current(std::optional<cuda::CurrentDevice>& current) const noexcept;
   void loop();
   Orders take_orders();
   bool advance_all();

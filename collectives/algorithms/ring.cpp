@@ -181,7 +181,8 @@ void RingOperation::finish_in_place(Lane& lane, const Chunk& chunk, Message sum)
   coder_.finish_in_place(chunk, before(), sum.buffer, sum.request.received_bytes(0));
   ++lane.delivered;
   ++delivered_;
-  if (lane.passes_mean) send(chunk, Hop::owner, std::move(sum.buffer));
+  if (!lane.passes_mean) return group_.retire(std::move(sum.buffer));
+  send(chunk, Hop::owner, std::move(sum.buffer));
 }
 
 void RingOperation::pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum) {

@@ -14,7 +14,10 @@ std::span<std::byte> Inbound::target() {
 
 void Inbound::write(std::size_t offset, std::span<const std::byte> bytes, const Exec& source) {
   const std::span<std::byte> to = target();
-  if (!bytes.empty()) copy_bytes(on_device() ? *place_ : source, bytes, to.subspan(offset, bytes.size()));
+  if (bytes.empty()) return;
+  const Exec& place = on_device() ? *place_ : source;
+  copy_bytes(place, bytes, to.subspan(offset, bytes.size()));
+  synchronize(place);
 }
 
 void Matcher::check_room(std::uint32_t peer, std::size_t bytes, std::size_t room) {
@@ -71,9 +74,10 @@ void Matcher::finish(Inbound& message) {
   message.whole_ = true;
   const auto group = message.group_.lock();
   if (group == nullptr) return;  // nobody has asked yet, or the receive was cancelled
-  if (message.kept_ && message.bytes_ != 0)
+  if (message.kept_ && message.bytes_ != 0) {
     copy_bytes(*message.place_, {message.kept_.get(), message.bytes_}, message.room_.first(message.bytes_));
-  synchronize(*message.place_);
+    synchronize(*message.place_);
+  }
   group->complete(message.op_, message.bytes_);
 }
 

@@ -44,8 +44,8 @@ class Inbound {
   std::span<std::byte> target();
   /// Whether target() lies on a device, as long as nothing is cancelled.
   bool on_device() const { return kept_ == nullptr && place_->backend == Backend::cuda; }
-  /// Copies to `offset` of target(). On a device it is enqueued: `Matcher::finish` waits for it. `bytes` may be used
-  /// again at once, unless they lie where `source` copies.
+  /// Copies to `offset` of target(), from the host or from where `source` copies. Waits for a device's copy: `bytes`
+  /// may be used again at once.
   void write(std::size_t offset, std::span<const std::byte> bytes, const Exec& source = kHostPlace);
   /// True while a receive waits for the rest of it.
   bool awaited() const { return !whole_ && !group_.expired(); }

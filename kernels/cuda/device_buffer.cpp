@@ -8,6 +8,14 @@
 #include "kernels/cuda/error.hpp"
 
 namespace tw::cuda {
+namespace {
+
+void require_no_open_batch(const Exec& exec, const char* what) {
+  TW_CHECK(exec.batch == nullptr || !exec.batch->is_open(), UsageError, what,
+           " would overtake the kernels that this Exec's batch gathers: close it first");
+}
+
+}  // namespace
 
 void* DeviceMemory::do_allocate(std::size_t bytes, std::size_t) {
   const CurrentDevice current(device_);
@@ -29,13 +37,13 @@ void PinnedMemory::do_deallocate(void* address, std::size_t, std::size_t) { cuda
 
 void fill_zero(const Exec& exec, std::span<std::byte> bytes) {
   if (bytes.empty()) return;
+  require_no_open_batch(exec, "zeroing");
   const CurrentDevice current(exec.device);
   TW_CUDA(cudaMemsetAsync(bytes.data(), 0, bytes.size(), static_cast<cudaStream_t>(exec.stream)));
 }
 
 void copy_bytes(const Exec& exec, std::span<const std::byte> from, std::span<std::byte> to) {
-  TW_CHECK(exec.batch == nullptr || !exec.batch->is_open(), UsageError,
-           "a copy would overtake the kernels that this Exec's batch gathers: close it first");
+  require_no_open_batch(exec, "a copy");
   const CurrentDevice current(exec.device);
   TW_CUDA(
       cudaMemcpyAsync(to.data(), from.data(), from.size(), cudaMemcpyDefault, static_cast<cudaStream_t>(exec.stream)));

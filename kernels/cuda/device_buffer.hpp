@@ -61,7 +61,8 @@ void copy(const Exec& exec, std::span<const T> from, std::span<T> to) {
   cuda::copy_bytes(exec, std::as_bytes(from), std::as_writable_bytes(to));
 }
 
-/// Enqueues zeroing of device memory.
+/// Enqueues zeroing of device memory. Throws UsageError while the batch of `exec` is open (kernels/clear.hpp may go
+/// there).
 void fill_zero(const Exec& exec, std::span<std::byte> bytes);
 
 }  // namespace tw::cuda

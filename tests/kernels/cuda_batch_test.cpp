@@ -179,7 +179,9 @@ TEST_F(CudaBatch, IsEmptyAndUsableAfterALaunchThatFailed) {
 
 TEST_F(CudaBatch, RefusesWhatWouldOvertakeItsKernels) {
   cuda::BatchScope batch(exec());
-  EXPECT_NE(message_of<UsageError>([&] { restart(); }).find("close it first"), std::string::npos);
+  EXPECT_NE(message_of<UsageError>([&] { restart(); }).find("a copy would"), std::string::npos);
+  EXPECT_NE(message_of<UsageError>([&] { fill_zero(exec(), std::as_writable_bytes(sum(0))); }).find("zeroing would"),
+            std::string::npos);
 }
 
 TEST_F(CudaBatch, DoesNothingOnTheHost) {

@@ -8,8 +8,7 @@ namespace tw::nccl {
 
 bool Flight::done() const {
   if (stage_ != Stage::flying) return stage_ == Stage::landed;
-  if (!event_.reached()) return false;
-  (*check_)();
+  if (!(*landed_)(event_)) return false;
   stage_ = Stage::landed;
   return true;
 }
@@ -37,7 +36,7 @@ std::shared_ptr<Flight> Flights::take() {
 
 void Flights::begin(Flight& flight, const Exec& exec) {
   flight.stream_ = exec.stream;
-  flight.check_ = &check_;
+  flight.landed_ = &landed_;
   flight.stage_ = Flight::Stage::starting;
   starting_ = &flight;
 }

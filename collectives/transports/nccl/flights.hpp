@@ -18,7 +18,7 @@ class Flight final : public Request::State {
  public:
   explicit Flight(std::uint32_t device) : event_(device) {}
 
-  /// Throws what the communicator or CUDA say has gone wrong.
+  /// Throws what has gone wrong, as every call of the transport then does.
   bool done() const override;
   bool started() const override { return started_; }
   std::size_t received_bytes(std::size_t op) const override { return bytes[op]; }
@@ -36,14 +36,14 @@ class Flight final : public Request::State {
   bool started_ = false;
   void* stream_ = nullptr;
   cuda::Event event_;
-  const std::function<void()>* check_ = nullptr;  // of its Flights, while flying
+  const std::function<bool(const cuda::Event&)>* landed_ = nullptr;  // of its Flights, while flying
 };
 
 class Flights {
  public:
-  /// `check` throws if what is done may be wrong; it is called before a group counts as done.
-  Flights(Transport& sleeper, std::uint32_t device, std::function<void()> check)
-      : sleeper_(sleeper), device_(device), check_(std::move(check)) {}
+  /// `landed` says whether the event behind a group is reached, and throws if what is done may be wrong.
+  Flights(Transport& sleeper, std::uint32_t device, std::function<bool(const cuda::Event&)> landed)
+      : sleeper_(sleeper), device_(device), landed_(std::move(landed)) {}
   ~Flights() { lose(); }
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
@@ -83,7 +83,7 @@ class Flights {
 
   Transport& sleeper_;
   const std::uint32_t device_;
-  const std::function<void()> check_;
+  const std::function<bool(const cuda::Event&)> landed_;
   std::vector<std::shared_ptr<Flight>> pool_;
   Flight* starting_ = nullptr;
   std::vector<Flight*> flying_;  // in the order of launching; some may have landed unseen

@@ -12,25 +12,6 @@ bool on_device(const Op& op) { return op.space == Space::device; }
 
 }  // namespace
 
-NcclTransport::NcclTransport(TransportPtr control, const Api& api, Place place)
-    : control_(std::move(control)),
-      place_(place),
-      comm_(api),
-      watch_(*control_),
-      flights_(*control_, place.device, [this] { comm_.settled(); }) {
-  for (std::uint32_t peer = 0; peer < ranks(); ++peer) {
-    everyone_.push_back(peer);
-    if (peer != rank()) others_.push_back(peer);
-  }
-}
-
-Caps NcclTransport::caps() const {
-  Caps caps = control_->caps();
-  caps.stream_ordered = caps.device_memory = caps.device_sums = true;
-  caps.device_tags = caps.device_sizes = false;  // whatever the control has
-  return caps;
-}
-
 // A transport that has failed says so again; one that was misused goes on.
 template <class Call>
 auto NcclTransport::guarded(const Call& call) {
@@ -40,9 +21,37 @@ auto NcclTransport::guarded(const Call& call) {
   } catch (const UsageError&) {
     throw;
   } catch (...) {
-    fail();
+    if (!failure_) fail();  // a call inside of this one was first to see it
     failure_->raise();
   }
+}
+
+NcclTransport::NcclTransport(TransportPtr control, const Api& api, Place place)
+    : control_(std::move(control)),
+      place_(place),
+      comm_(api),
+      watch_(*control_),
+      flights_(*control_, place.device, [this](const cuda::Event& event) { return has_landed(event); }) {
+  for (std::uint32_t peer = 0; peer < ranks(); ++peer) {
+    everyone_.push_back(peer);
+    if (peer != rank()) others_.push_back(peer);
+  }
+}
+
+// What NCCL gave up is done too.
+bool NcclTransport::has_landed(const cuda::Event& event) {
+  return guarded([&] {
+    if (!event.reached()) return false;
+    comm_.settled();
+    return true;
+  });
+}
+
+Caps NcclTransport::caps() const {
+  Caps caps = control_->caps();
+  caps.stream_ordered = caps.device_memory = caps.device_sums = true;
+  caps.device_tags = caps.device_sizes = false;  // whatever the control has
+  return caps;
 }
 
 Request NcclTransport::post(const Exec& exec, std::span<const Op> ops) {

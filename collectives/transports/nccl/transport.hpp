@@ -42,6 +42,7 @@ class NcclTransport final : public Transport {
  private:
   template <class Call>
   auto guarded(const Call& call);
+  bool has_landed(const cuda::Event& event);
   void check_turn(const Exec& exec) const;
   void check_present(std::uint32_t peer) const;
   void check_group(const Exec& exec, std::span<const Op> ops) const;

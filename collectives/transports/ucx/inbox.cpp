@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "kernels/base/check.hpp"
-#include "kernels/base/place.hpp"
 
 namespace tw::ucx {
 namespace {
@@ -97,7 +96,6 @@ void Inbox::take_whole(std::uint32_t peer, Tag tag, std::span<const std::byte> b
   fetch_all_announced(peer, tag);
   const auto inbound = matcher_.begin(peer, tag, bytes.size());
   inbound->write(0, bytes, place);
-  synchronize(place);
   matcher_.finish(*inbound);
   ++journal_.completions;
 }

@@ -188,6 +188,25 @@ TEST_F(NcclTest, WhatIsDoneAfterAnErrorDoesNotCount) {
   });
 }
 
+// Whoever asks the request sees it first, without a call of the transport.
+TEST_F(NcclTest, ARequestNamesTheRankThatWasLost) {
+  std::latch posted(2);
+  const auto body = [&](NcclRank& self) {
+    HeldEvents held;
+    const Exchange exchange(self);
+    posted.arrive_and_wait();
+    if (self.rank() == 1) return self.leave();
+    MockNccl::strike(0, ncclRemoteError);
+    held.release();
+    cuda::synchronize(self.exec);
+    const std::string message = message_of<PeerError>([&] { exchange.request.done(); });
+    EXPECT_EQ(message.find("rank 1 "), 0u) << message;
+    expect_same_error_again(self.transport(), message);
+    EXPECT_FALSE(MockNccl::alive(0));
+  };
+  run(2, body);
+}
+
 TEST_F(NcclTest, AnErrorOfCudaEndsTheTransport) {
   while_held([](NcclRank& self, HeldEvents& held, const Exchange&) {
     if (self.rank() == 1) return expect_peer_error(self);
