@@ -107,7 +107,7 @@ OwnFrame ChunkCoder::encode_frame(const Chunk& chunk, std::span<const Input> inp
   if (use == Use::here) return frame;
   if (group_.direct()) {
     frame.buffer = std::move(frame.encoded);
-    seal_direct(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes());
+    seal_on_device(chunk, frame_id(chunk, group_.rank(), hop), {}, frame.buffer.bytes());
   } else {
     frame.buffer = group_.frame_buffer(bytes);
     copy_bytes(group_.exec, frame.encoded.bytes().subspan(kFrameHeaderBytes),

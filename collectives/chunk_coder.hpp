@@ -24,12 +24,6 @@ struct OwnFrame {
   bool sealed = false;
 };
 
-/// A frame in device memory, on 16 bytes, and where kernels tell what is wrong with it.
-struct PlacedFrame {
-  std::span<std::byte> bytes;
-  std::uint32_t* found;
-};
-
 /// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
 class ChunkCoder {
  public:
@@ -48,8 +42,8 @@ class ChunkCoder {
   OwnFrame encode_mean(const Chunk& chunk, std::span<const float> mean);
   /// Whether the frame can be sent. Seals it when it comes to that. Throws WireError where it was made of a bad one.
   bool ready(const Chunk& chunk, Hop hop, OwnFrame& frame);
-  /// Direct frames: throws WireError that names the rank whose frame of this chunk, or of any, was bad, as far as the
-  /// device has come.
+  /// Frames that kernels looked at: throws WireError that names the rank whose frame of this chunk, or of any, was bad,
+  /// as far as the device has come.
   void refuse_bad_frames(const Chunk& chunk) const;
   void refuse_bad_frames() const;
 
@@ -69,17 +63,16 @@ class ChunkCoder {
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
 
   /// Frames that travel from device memory to device memory: room for exactly one, on 16 bytes. All is enqueued, or
-  /// left with the open batch: each call is a job. A mean made of frames in which something was `found` is sealed so
-  /// that nobody takes it for a good one.
+  /// left with the open batch: each call is a job. A mean made of frames in which something was found is sealed so that
+  /// nobody takes it for a good one.
   void encode_gradient_into(const Chunk& chunk, std::span<std::byte> frame);
-  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<const std::uint32_t> found,
-                        std::span<std::byte> frame);
-  /// Looks at what `source` sent: reports kStatusBadFrame and kStatusBadPayload.
-  void check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, PlacedFrame frame);
+  void encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<std::byte> frame);
+  /// Looks at what `source` sent, for `refuse_bad_frames`.
+  void check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, std::span<std::byte> frame);
   /// Decoding does not look, and stays in bounds.
-  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, PlacedFrame frame, Combine combine,
+  void decode_gradient_from(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame, Combine combine,
                             std::span<float> sum);
-  void deliver_mean_from(const Chunk& chunk, PlacedFrame frame);
+  void deliver_mean_from(const Chunk& chunk, std::span<std::byte> frame);
   /// Linear payloads alone, summed there by the transport: this rank's, the chunk's bodies one after another; and the
   /// ranks' sum, which becomes the mean and is delivered.
   void encode_payload_into(const Chunk& chunk, std::span<float> payload);
@@ -132,23 +125,22 @@ class ChunkCoder {
   Bodies brought_in(Bodies bodies, const Message& message, Scratch& scratch) const;
   Bodies arrived(const Chunk& chunk, const FrameId& id, Message& message, Scratch& scratch);
   Bodies checked_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
-  void seal_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame);
   void forget_findings();
-  std::uint32_t& finding(std::uint32_t chunk, std::uint32_t source) const;
-  void refuse_bad_frame(const Chunk& chunk, std::uint32_t source) const;
+  std::span<std::uint32_t> findings_of(const Chunk& chunk) const;
   void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
                      Scratch& scratch);
   void deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch);
-  void seal_on_device(const Chunk& chunk, Hop hop, std::span<const std::uint32_t> found, std::span<std::byte> frame);
-  void check_bodies(const Chunk& chunk, const FrameId& id, PlacedFrame frame, Scratch& scratch);
-  Bodies bodies_on_device(const Chunk& chunk, PlacedFrame frame, Scratch& scratch);
+  void seal_on_device(const Chunk& chunk, const FrameId& id, std::span<const std::uint32_t> found,
+                      std::span<std::byte> frame);
+  void check_bodies(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
+  Bodies bodies_on_device(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame, Scratch& scratch);
   std::span<const Input> means_of(const Chunk& chunk, std::span<const float> mean, Scratch& scratch) const;
   void deliver_run(const Chunk& chunk, std::size_t extent, const Output& mean) const;
 
   Group& group_;
   const BucketPlan& plan_;
   std::span<const Piece> pieces_;
-  Block findings_;  // direct: StatusBits by chunk and source, which host and device reach
+  Block findings_;  // StatusBits by chunk and source, which host and device reach; null where the host looks
 };
 
 }  // namespace tw

@@ -12,9 +12,8 @@ std::span<std::byte> bytes_of(std::span<float> floats) { return std::as_writable
 
 }  // namespace
 
-void ChunkCoder::seal_on_device(const Chunk& chunk, Hop hop, std::span<const std::uint32_t> found,
+void ChunkCoder::seal_on_device(const Chunk& chunk, const FrameId& id, std::span<const std::uint32_t> found,
                                 std::span<std::byte> frame) {
-  const FrameId id = frame_id(chunk, group_.rank(), hop);
   seal_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, found, frame);
 }
 
@@ -22,35 +21,35 @@ void ChunkCoder::encode_gradient_into(const Chunk& chunk, std::span<std::byte> f
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
   encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame, scratch);
-  seal_on_device(chunk, Hop::worker, {}, frame);
+  seal_on_device(chunk, frame_id(chunk, group_.rank(), Hop::worker), {}, frame);
 }
 
-void ChunkCoder::encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<const std::uint32_t> found,
-                                  std::span<std::byte> frame) {
+void ChunkCoder::encode_mean_into(const Chunk& chunk, std::span<const float> mean, std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
   encode(chunk, means_of(chunk, mean, scratch), Hop::owner, frame, scratch);
-  seal_on_device(chunk, Hop::owner, found, frame);
+  seal_on_device(chunk, frame_id(chunk, group_.rank(), Hop::owner), findings_of(chunk), frame);
 }
 
-// The bodies of a frame; what kernels find in them is told where the frame says.
-ChunkCoder::Bodies ChunkCoder::bodies_on_device(const Chunk& chunk, PlacedFrame frame, Scratch& scratch) {
-  group_.exec.status = frame.found;
+// The bodies of a frame; what kernels find in them is told in its word.
+ChunkCoder::Bodies ChunkCoder::bodies_on_device(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame,
+                                                Scratch& scratch) {
+  group_.exec.status = &findings_of(chunk)[source];
   const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame.bytes, i);
+  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame, i);
   return bodies;
 }
 
-void ChunkCoder::check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, PlacedFrame frame) {
+void ChunkCoder::check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
   check_bodies(chunk, frame_id(chunk, source, hop), frame, scratch);
 }
 
-void ChunkCoder::check_bodies(const Chunk& chunk, const FrameId& id, PlacedFrame frame, Scratch& scratch) {
-  const auto bodies = bodies_on_device(chunk, frame, scratch);
+void ChunkCoder::check_bodies(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch) {
+  const auto bodies = bodies_on_device(chunk, id.source, frame, scratch);
   cuda::BatchScope batch(group_.exec);
-  check_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame.bytes);
+  check_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, frame);
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     batch.begin_job();
     chunk.compressor->codec().check(context_for(id.source, id.hop), bodies[i], chunk.layout.extents()[i]);
@@ -58,17 +57,17 @@ void ChunkCoder::check_bodies(const Chunk& chunk, const FrameId& id, PlacedFrame
   batch.close();
 }
 
-void ChunkCoder::decode_gradient_from(const Chunk& chunk, std::uint32_t source, PlacedFrame frame, Combine combine,
-                                      std::span<float> sum) {
+void ChunkCoder::decode_gradient_from(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame,
+                                      Combine combine, std::span<float> sum) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  decode_bodies(chunk, source, bodies_on_device(chunk, frame, scratch), combine, sum, scratch);
+  decode_bodies(chunk, source, bodies_on_device(chunk, source, frame, scratch), combine, sum, scratch);
 }
 
-void ChunkCoder::deliver_mean_from(const Chunk& chunk, PlacedFrame frame) {
+void ChunkCoder::deliver_mean_from(const Chunk& chunk, std::span<std::byte> frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
-  deliver_bodies(chunk, bodies_on_device(chunk, frame, scratch), scratch);
+  deliver_bodies(chunk, bodies_on_device(chunk, chunk.owner, frame, scratch), scratch);
 }
 
 // The layout's rooms begin behind a header, which has no place here.

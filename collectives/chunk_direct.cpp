@@ -1,6 +1,6 @@
-// Chunks whose frames are sent from device memory and received there when the host says so (Group::direct). Kernels
-// seal frames and look at those of others; every foreign frame has a word of its own for what they find, so that the
-// host can name its rank, before what was made of it leaves.
+// What kernels find in the frames of others: a word a chunk and rank, which they write and the host reads, so that it
+// can name the rank. And chunks whose frames are sent from device memory and received there when the host says so
+// (Group::direct): it looks before what was made of them leaves.
 #include <cstring>
 
 #include "collectives/chunk_coder.hpp"
@@ -9,53 +9,48 @@
 
 namespace tw {
 
-std::uint32_t& ChunkCoder::finding(std::uint32_t chunk, std::uint32_t source) const {
-  return reinterpret_cast<std::uint32_t*>(findings_.get())[std::size_t{chunk} * group_.ranks() + source];
-}
-
+// What kernels look at is told in words of its own where frames go from device to device.
 void ChunkCoder::forget_findings() {
-  if (!group_.direct()) return;
+  if (!group_.codes_on_device() || !group_.transport.caps().device_memory) return;
   const std::size_t bytes = plan_.chunks().size() * group_.ranks() * sizeof(std::uint32_t);
   if (!findings_) findings_ = allocate_block(memory_of(Residence::pinned), bytes);
   std::memset(findings_.get(), 0, bytes);
 }
 
-void ChunkCoder::refuse_bad_frame(const Chunk& chunk, std::uint32_t source) const {
-  const std::uint32_t found = finding(chunk.index, source);
-  if (found == 0) return;
-  TW_FAIL(WireError, "rank ", group_.rank(), ": the frame of rank ", source, " for chunk ", chunk.index, " of bucket ",
-          plan_.bucket(),
-          (found & kStatusBadFrame) != 0 ? " has not the header or checksum that was expected"
-                                         : " holds indices out of range or order");
+std::span<std::uint32_t> ChunkCoder::findings_of(const Chunk& chunk) const {
+  return {reinterpret_cast<std::uint32_t*>(findings_.get()) + std::size_t{chunk.index} * group_.ranks(),
+          group_.ranks()};
 }
 
 void ChunkCoder::refuse_bad_frames(const Chunk& chunk) const {
-  if (!group_.direct()) return;
-  for (std::uint32_t source = 0; source < group_.ranks(); ++source) refuse_bad_frame(chunk, source);
+  if (!findings_) return;
+  for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
+    const std::uint32_t found = findings_of(chunk)[source];
+    const auto name = [&] {
+      return detail::concat("frame from rank ", source, " (bucket ", plan_.bucket(), ", chunk ", chunk.index, ")");
+    };
+    TW_CHECK((found & kStatusBadFrame) == 0, WireError, name(), " is corrupt: its header or checksum is not the ",
+             "expected one", source == chunk.owner ? ", or it is a mean that was made of a corrupt frame" : "");
+    TW_CHECK((found & kStatusBadPayload) == 0, WireError, name(), " holds indices out of range or order");
+  }
 }
 
 void ChunkCoder::refuse_bad_frames() const {
   for (const Chunk& chunk : plan_.chunks()) refuse_bad_frames(chunk);
 }
 
-// The host has a look before the frame leaves: it was made of good ones.
-void ChunkCoder::seal_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame) {
-  seal_in_place(group_.exec, header_of_fixed_size(id, chunk.layout, group_.checksum), group_.checksum, {}, frame);
-}
-
 void ChunkCoder::seal_again(const Chunk& chunk, std::span<std::byte> frame) {
   if (group_.direct() && chunk.owner != group_.rank())
-    seal_direct(chunk, frame_id(chunk, chunk.owner, Hop::owner), frame);
+    seal_on_device(chunk, frame_id(chunk, chunk.owner, Hop::owner), {}, frame);
 }
 
 ChunkCoder::Bodies ChunkCoder::checked_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame,
                                               Scratch& scratch) {
-  TW_CHECK(frame.size() == chunk.layout.max_frame_bytes(), WireError, "rank ", group_.rank(), ": the frame of rank ",
-           id.source, " for chunk ", chunk.index, " of bucket ", plan_.bucket(), " has ", frame.size(), " bytes, ",
-           chunk.layout.max_frame_bytes(), " were expected");
-  const PlacedFrame placed{frame, &finding(chunk.index, id.source)};
-  if (id.source != group_.rank()) check_bodies(chunk, id, placed, scratch);
-  return bodies_on_device(chunk, placed, scratch);
+  TW_CHECK(frame.size() == chunk.layout.max_frame_bytes(), WireError, "frame from rank ", id.source, " (bucket ",
+           plan_.bucket(), ", chunk ", chunk.index, ") has ", frame.size(), " bytes, expected ",
+           chunk.layout.max_frame_bytes());
+  if (id.source != group_.rank()) check_bodies(chunk, id, frame, scratch);
+  return bodies_on_device(chunk, id.source, frame, scratch);
 }
 
 }  // namespace tw

@@ -134,7 +134,7 @@ void ChunkCoder::seal(const Chunk& chunk, Hop hop, Buffer& own) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   const FrameId id = frame_id(chunk, group_.rank(), hop);
   if (group_.direct())
-    seal_direct(chunk, id, own.bytes());
+    seal_on_device(chunk, id, {}, own.bytes());
   else
     seal_frame(id, chunk.layout, group_.checksum, {}, own.bytes());
 }

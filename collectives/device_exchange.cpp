@@ -35,14 +35,16 @@ struct Parcel {
 /// share the launches of each of these calls.
 class FramesOnDevice : public DeviceOperation {
  protected:
-  FramesOnDevice(Group& group, const BucketPlan& plan, std::span<const Chunk> summed,
-                 std::vector<ForeignFrame> others = {})
-      : DeviceOperation(group, plan, foreign(group.ranks(), summed, std::move(others))), summed_(summed) {
+  FramesOnDevice(Group& group, const BucketPlan& plan, std::span<const Chunk> summed)
+      : DeviceOperation(group, plan), summed_(summed) {
     for (std::uint32_t source = 0; source < group.ranks(); ++source) incoming_.push_back({summed});
   }
 
-  void take_room(Parcel& parcel) { parcel.buffer = group_.coding_buffer(parcel.bytes(), kFrameHeaderBytes); }
   std::uint32_t own() const { return group_.rank(); }
+  void take_room(Parcel& parcel) { parcel.buffer = group_.coding_buffer(parcel.bytes(), kFrameHeaderBytes); }
+  void take_rooms_of_means() {
+    for (const Chunk& chunk : summed_) means_.push_back(group_.coding_buffer(chunk.count() * sizeof(float)));
+  }
 
   void encode_gradients(Parcel& parcel);
   /// Adds a message to or from `peer`, if there is anything in it.
@@ -64,24 +66,8 @@ class FramesOnDevice : public DeviceOperation {
   std::vector<Buffer> means_;     // of those chunks
 
  private:
-  static std::vector<ForeignFrame> foreign(std::uint32_t ranks, std::span<const Chunk> summed,
-                                           std::vector<ForeignFrame> others);
-  PlacedFrame frame_of(std::size_t i, std::uint32_t source, std::span<std::byte> bytes) {
-    return {bytes, &findings_.words(i * group_.ranks() + source, 1).front()};
-  }
-
   std::vector<Op> ops_;
 };
-
-// Those of the chunks that are summed come first, chunk by chunk: `encode_mean_into` wants a chunk's together.
-std::vector<FramesOnDevice::ForeignFrame> FramesOnDevice::foreign(std::uint32_t ranks, std::span<const Chunk> summed,
-                                                                  std::vector<ForeignFrame> others) {
-  std::vector<ForeignFrame> all;
-  for (const Chunk& chunk : summed)
-    for (std::uint32_t source = 0; source < ranks; ++source) all.push_back({source, chunk.index, Hop::worker});
-  all.insert(all.end(), others.begin(), others.end());
-  return all;
-}
 
 void FramesOnDevice::encode_gradients(Parcel& parcel) {
   cuda::BatchScope batch(group_.exec);
@@ -101,9 +87,9 @@ void FramesOnDevice::check_gradients() {
   cuda::BatchScope batch(group_.exec);
   for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
     if (source == own()) continue;
-    incoming_[source].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
+    incoming_[source].for_each([&](std::size_t, const Chunk& chunk, auto frame) {
       batch.begin_job();
-      coder_.check_frame(chunk, source, Hop::worker, frame_of(i, source, frame));
+      coder_.check_frame(chunk, source, Hop::worker, frame);
     });
   }
   batch.close();
@@ -111,13 +97,12 @@ void FramesOnDevice::check_gradients() {
 
 // In rank order.
 void FramesOnDevice::average() {
-  for (const Chunk& chunk : summed_) means_.push_back(group_.coding_buffer(chunk.count() * sizeof(float)));
   for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
     cuda::BatchScope batch(group_.exec);
     incoming_[source].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
       batch.begin_job();
-      coder_.decode_gradient_from(chunk, source, frame_of(i, source, frame),
-                                  source == 0 ? Combine::assign : Combine::add, means_[i].floats());
+      coder_.decode_gradient_from(chunk, source, frame, source == 0 ? Combine::assign : Combine::add,
+                                  means_[i].floats());
     });
     batch.close();
   }
@@ -131,8 +116,7 @@ void FramesOnDevice::average() {
 
 class TwoShotOnDevice final : public FramesOnDevice {
  public:
-  TwoShotOnDevice(Group& group, const BucketPlan& plan)
-      : FramesOnDevice(group, plan, plan.chunks_of(group.rank()), means_of(plan)) {
+  TwoShotOnDevice(Group& group, const BucketPlan& plan) : FramesOnDevice(group, plan, plan.chunks_of(group.rank())) {
     for (std::uint32_t rank = 0; rank < group.ranks(); ++rank) {
       outgoing_.push_back({plan.chunks_of(rank)});
       delivered_.push_back({plan.chunks_of(rank)});
@@ -140,11 +124,7 @@ class TwoShotOnDevice final : public FramesOnDevice {
   }
 
  private:
-  static std::vector<ForeignFrame> means_of(const BucketPlan& plan) {
-    std::vector<ForeignFrame> means;
-    for (const Chunk& chunk : plan.chunks()) means.push_back({chunk.owner, chunk.index, Hop::owner});
-    return means;
-  }
+  void take_rooms() override;
   void encode() override;
   Left exchange(std::uint32_t phase) override;
   void release() override;
@@ -157,10 +137,17 @@ class TwoShotOnDevice final : public FramesOnDevice {
   std::vector<Parcel> delivered_;  // by owner: means
 };
 
+// What this rank sends itself stays where it was encoded.
+void TwoShotOnDevice::take_rooms() {
+  for (auto* parcels : {&outgoing_, &incoming_, &delivered_})
+    for (Parcel& parcel : *parcels)
+      if (&parcel != &incoming_[own()]) take_room(parcel);
+  take_rooms_of_means();
+}
+
 void TwoShotOnDevice::encode() {
   cuda::BatchScope batch(group_.exec);
   for (Parcel& parcel : outgoing_) {
-    take_room(parcel);
     batch.begin_job();
     encode_gradients(parcel);
   }
@@ -181,11 +168,9 @@ DeviceOperation::Left TwoShotOnDevice::exchange(std::uint32_t phase) {
   return phase < 2 ? Left::more : Left::nothing;
 }
 
-// What this rank sends itself stays where it was encoded.
 void TwoShotOnDevice::swap_gradients() {
   for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
     if (peer == own()) continue;
-    take_room(incoming_[peer]);
     add_op(Op::Kind::send, peer, Hop::worker, outgoing_[peer]);
     add_op(Op::Kind::receive, peer, Hop::worker, incoming_[peer]);
   }
@@ -194,12 +179,10 @@ void TwoShotOnDevice::swap_gradients() {
 }
 
 void TwoShotOnDevice::encode_means() {
-  Parcel& parcel = delivered_[own()];
-  take_room(parcel);
   cuda::BatchScope batch(group_.exec);
-  parcel.for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
+  delivered_[own()].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
     batch.begin_job();
-    coder_.encode_mean_into(chunk, means_[i].floats(), findings_.words(i * group_.ranks(), group_.ranks()), frame);
+    coder_.encode_mean_into(chunk, means_[i].floats(), frame);
   });
   batch.close();
 }
@@ -207,7 +190,6 @@ void TwoShotOnDevice::encode_means() {
 void TwoShotOnDevice::swap_means() {
   for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
     if (peer == own()) continue;
-    take_room(delivered_[peer]);
     add_op(Op::Kind::send, peer, Hop::owner, delivered_[own()]);
     add_op(Op::Kind::receive, peer, Hop::owner, delivered_[peer]);
   }
@@ -215,11 +197,9 @@ void TwoShotOnDevice::swap_means() {
 }
 
 void TwoShotOnDevice::deliver() {
-  const std::size_t first = summed_.size() * group_.ranks();
   cuda::BatchScope batch(group_.exec);
   for (Parcel& parcel : delivered_)
-    parcel.for_each([&](std::size_t, const Chunk& chunk, std::span<std::byte> bytes) {
-      const PlacedFrame frame{bytes, &findings_.words(first + chunk.index, 1).front()};
+    parcel.for_each([&](std::size_t, const Chunk& chunk, auto frame) {
       batch.begin_job();
       if (chunk.owner != own()) coder_.check_frame(chunk, chunk.owner, Hop::owner, frame);
       coder_.deliver_mean_from(chunk, frame);
@@ -238,10 +218,11 @@ class AllGatherReduceOnDevice final : public FramesOnDevice {
   AllGatherReduceOnDevice(Group& group, const BucketPlan& plan) : FramesOnDevice(group, plan, plan.chunks()) {}
 
  private:
-  void encode() override {
-    take_room(incoming_[own()]);
-    encode_gradients(incoming_[own()]);
+  void take_rooms() override {
+    for (Parcel& parcel : incoming_) take_room(parcel);
+    take_rooms_of_means();
   }
+  void encode() override { encode_gradients(incoming_[own()]); }
   Left exchange(std::uint32_t phase) override;
   void release() override { release_sums(); }
 };
@@ -250,7 +231,6 @@ DeviceOperation::Left AllGatherReduceOnDevice::exchange(std::uint32_t phase) {
   if (phase == 0) {
     for (std::uint32_t peer = 0; peer < group_.ranks(); ++peer) {
       if (peer == own()) continue;
-      take_room(incoming_[peer]);
       add_op(Op::Kind::send, peer, Hop::worker, incoming_[own()]);
       add_op(Op::Kind::receive, peer, Hop::worker, incoming_[peer]);
     }
@@ -270,7 +250,7 @@ DeviceOperation::Left AllGatherReduceOnDevice::exchange(std::uint32_t phase) {
 
 class DenseOnDevice final : public DeviceOperation {
  public:
-  DenseOnDevice(Group& group, const BucketPlan& plan) : DeviceOperation(group, plan, {}) {
+  DenseOnDevice(Group& group, const BucketPlan& plan) : DeviceOperation(group, plan) {
     for (const Chunk& chunk : plan.chunks()) bytes_ += payload_bytes(chunk);
   }
 
@@ -289,8 +269,8 @@ class DenseOnDevice final : public DeviceOperation {
     batch.close();
   }
 
+  void take_rooms() override { payload_ = group_.coding_buffer(bytes_); }
   void encode() override {
-    payload_ = group_.coding_buffer(bytes_);
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.encode_payload_into(chunk, payload); });
   }
   Left exchange(std::uint32_t phase) override {
@@ -307,6 +287,13 @@ class DenseOnDevice final : public DeviceOperation {
   Buffer payload_;
 };
 
+template <class Exchange>
+std::unique_ptr<BucketOperation> prepared(Group& group, const BucketPlan& plan) {
+  auto exchange = std::make_unique<Exchange>(group, plan);
+  exchange->take_rooms_ahead();
+  return exchange;
+}
+
 }  // namespace
 
 bool exchanges_on_device(const Group& group) {
@@ -317,15 +304,15 @@ bool exchanges_on_device(const Group& group) {
 bool sums_on_device(const Group& group) { return exchanges_on_device(group) && group.transport.caps().device_sums; }
 
 std::unique_ptr<BucketOperation> two_shot_on_device(Group& group, const BucketPlan& plan) {
-  return std::make_unique<TwoShotOnDevice>(group, plan);
+  return prepared<TwoShotOnDevice>(group, plan);
 }
 
 std::unique_ptr<BucketOperation> all_gather_reduce_on_device(Group& group, const BucketPlan& plan) {
-  return std::make_unique<AllGatherReduceOnDevice>(group, plan);
+  return prepared<AllGatherReduceOnDevice>(group, plan);
 }
 
 std::unique_ptr<BucketOperation> dense_on_device(Group& group, const BucketPlan& plan) {
-  return std::make_unique<DenseOnDevice>(group, plan);
+  return prepared<DenseOnDevice>(group, plan);
 }
 
 }  // namespace tw

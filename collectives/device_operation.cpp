@@ -1,6 +1,7 @@
 #include "collectives/device_operation.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace tw {
 
@@ -11,9 +12,13 @@ void DeviceOperation::start(std::span<const Piece> pieces) {
   phase_ = 0;
 }
 
+void DeviceOperation::take_rooms_ahead() {
+  if (!std::exchange(has_rooms_, true)) take_rooms();
+}
+
 Operation::Progress DeviceOperation::advance() {
   if (stage_ == Stage::bound) {
-    findings_.clear();
+    take_rooms_ahead();
     encode();
     encoded_ = group_.mark();
     stage_ = Stage::encoded;
@@ -23,7 +28,8 @@ Operation::Progress DeviceOperation::advance() {
   if (!is_done()) return Progress::waiting;
   requests_.clear();
   release();
-  refuse_foreign_frames();
+  has_rooms_ = false;
+  coder_.refuse_bad_frames();
   return Progress::complete;
 }
 
@@ -34,7 +40,6 @@ bool DeviceOperation::enqueue_more() {
     // Not joined: whatever is encoded meanwhile, and the vote behind it, would wait for peers too.
     if (!requests_.empty() && !requests_.back().done()) return false;
   } while (exchange(phase_++) == Left::more);
-  findings_.bring_home();
   done_ = group_.mark();
   stage_ = Stage::enqueued;
   ++group_.turn;
@@ -52,20 +57,6 @@ void DeviceOperation::post(std::span<const Op> ops) {
 
 void DeviceOperation::sum(std::span<float> payload) {
   if (!payload.empty()) requests_.push_back(group_.sum_on_device(payload));
-}
-
-void DeviceOperation::refuse_foreign_frames() {
-  const auto found = findings_.found();
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const ForeignFrame& frame = foreign_[i];
-    const auto name = [&] {
-      return detail::concat("frame from rank ", frame.source, " (bucket ", plan_.bucket(), ", chunk ", frame.chunk,
-                            ")");
-    };
-    TW_CHECK((found[i] & kStatusBadFrame) == 0, WireError, name(), " is corrupt: its header or checksum is not the ",
-             "expected one", frame.hop == Hop::owner ? ", or it was made of a frame of which that is true" : "");
-    TW_CHECK((found[i] & kStatusBadPayload) == 0, WireError, name(), " holds indices out of range or order");
-  }
 }
 
 Operation::Wait DeviceOperation::waiting_for() const {

@@ -12,13 +12,10 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "collectives/algorithm.hpp"
 #include "collectives/chunk_coder.hpp"
-#include "collectives/frame_findings.hpp"
-#include "kernels/base/check.hpp"
 
 namespace tw {
 
@@ -29,22 +26,14 @@ class DeviceOperation : public BucketOperation {
   bool gradient_consumed() const final { return consumed_; }
   Wait waiting_for() const final;
 
+  /// For the first step, so that this one allocates nothing: it might have to wait for others' messages.
+  void take_rooms_ahead();
+
  protected:
-  /// Which frame a status word is about.
-  struct ForeignFrame {
-    std::uint32_t source;
-    std::uint32_t chunk;
-    Hop hop;
-  };
+  DeviceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {}
 
-  /// `foreign` are the frames that it takes from others, or might.
-  DeviceOperation(Group& group, const BucketPlan& plan, std::vector<ForeignFrame> foreign)
-      : group_(group),
-        plan_(plan),
-        coder_(group, plan),
-        foreign_(std::move(foreign)),
-        findings_(group, foreign_.size()) {}
-
+  /// What `encode` and `exchange` put into device memory has its room from here on, until `release`.
+  virtual void take_rooms() = 0;
   /// Enqueues the encoding of this rank's gradients.
   virtual void encode() = 0;
   /// Enqueues what comes next, ending with a call of `post` or `sum`, or with the end.
@@ -60,16 +49,14 @@ class DeviceOperation : public BucketOperation {
   Group& group_;
   const BucketPlan& plan_;
   ChunkCoder coder_;
-  const std::vector<ForeignFrame> foreign_;
-  FrameFindings findings_;
 
  private:
   bool enqueue_more();
   bool is_done();
-  void refuse_foreign_frames();
 
   enum class Stage : std::uint8_t { bound, encoded, enqueued };
   Stage stage_ = Stage::enqueued;
+  bool has_rooms_ = false;
   bool consumed_ = false;
   std::uint32_t phase_ = 0;
   std::vector<Request> requests_;

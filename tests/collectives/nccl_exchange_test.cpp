@@ -152,7 +152,7 @@ TEST_F(NcclExchange, IndicesOutOfOrderEndTheStep) {
   spec.options.checksum = false;
   const auto outcome = outcome_with_harm(spec, kFrameHeaderBytes + 3);  // the first index becomes huge
   const bool is_told = outcome.find("indices out of range or order") != std::string::npos ||
-                       outcome.find("or it was made of a frame") != std::string::npos;
+                       outcome.find("or it is a mean that was made") != std::string::npos;
   EXPECT_TRUE(is_told) << outcome;
 }
 
