@@ -94,30 +94,44 @@ Member::Member(const GroupSpec& spec, TransportPtr transport)
       buckets_(plan_buckets(params_, spec.bucket_bytes)),
       options_(options_of(spec, *transport)),
       communicator_(std::move(transport), options_) {
-  for (const Param& param : params_)
-    if (on_device())
-      on_device_.push_back(allocate_block(memory_of(Residence::device), param.count() * bytes_of(param.dtype) + 1));
+  if (on_device()) {
+    stream_.emplace(options_.exec.device);
+    maker_ = options_.exec;
+    maker_.stream = stream_->get();
+    for (const Param& param : params_) {
+      const std::size_t bytes = param.count() * bytes_of(param.dtype) + 1;
+      copies_.push_back(
+          {allocate_block(memory_of(Residence::pinned), bytes), allocate_block(memory_of(Residence::device), bytes)});
+    }
+  }
   communicator_.register_parameters(params_, buckets_);
 }
 
-std::vector<Piece> Member::pieces(std::uint32_t bucket, Tensors& tensors) {
+std::vector<Piece> Member::make(std::uint32_t bucket, Tensors& tensors) {
   std::vector<Piece> pieces = buckets_[bucket];
   for (Piece& piece : pieces) {
     TensorView view = tensors[piece.param->id].view();
-    std::byte* const host = static_cast<std::byte*>(view.data);
-    if (on_device() && host != nullptr) {
-      view.data = on_device_[piece.param->id].get();
-      copy_bytes(options_.exec, {host, view.bytes()}, {static_cast<std::byte*>(view.data), view.bytes()});
+    if (on_device() && view.data != nullptr) {
+      const Copies& copies = copies_[piece.param->id];
+      std::memcpy(copies.pinned.get(), view.data, view.bytes());
+      copy_bytes(maker_, {copies.pinned.get(), view.bytes()}, {copies.device.get(), view.bytes()});
+      view.data = copies.device.get();
     }
     piece.data = view;
   }
   return pieces;
 }
 
+std::vector<Piece> Member::pieces(std::uint32_t bucket, Tensors& tensors) {
+  auto pieces = make(bucket, tensors);
+  synchronize(maker_);
+  return pieces;
+}
+
 void Member::fetch(Tensors& tensors) {
   for (Tensor& tensor : tensors) {
     const TensorView view = tensor.view();
-    const std::byte* const device = on_device_[static_cast<std::size_t>(&tensor - tensors.data())].get();
+    const std::byte* const device = copies_[static_cast<std::size_t>(&tensor - tensors.data())].device.get();
     if (view.data != nullptr)
       copy_bytes(options_.exec, {device, view.bytes()}, {static_cast<std::byte*>(view.data), view.bytes()});
   }
@@ -125,7 +139,8 @@ void Member::fetch(Tensors& tensors) {
 }
 
 Work Member::hand_over(std::uint32_t bucket, Tensors& tensors) {
-  return communicator_.all_reduce({bucket, pieces(bucket, tensors)});
+  if (!on_device()) return communicator_.all_reduce({bucket, pieces(bucket, tensors)});
+  return communicator_.all_reduce(maker_, {bucket, make(bucket, tensors)});
 }
 
 StepOutcome Member::step(std::uint64_t step, Tensors& tensors) {

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <tightwire/communicator.hpp>
 
 #include "kernels/base/place.hpp"
+#include "kernels/cuda/stream.hpp"
 
 namespace tw::test {
 
@@ -90,24 +92,31 @@ class Member {
   Communicator& communicator() { return communicator_; }
   std::uint32_t rank() const { return communicator_.rank(); }
   const std::vector<Param>& params() const { return params_; }
-  /// The pieces of `bucket` with the tensors' memory, or with copies on the device.
+  /// The pieces of `bucket` with the tensors' memory, or with copies on the device, which are there.
   std::vector<Piece> pieces(std::uint32_t bucket, Tensors& tensors);
   std::uint32_t buckets() const { return static_cast<std::uint32_t>(buckets_.size()); }
   /// A whole step: hands every bucket over, waits, ends the step. The tensors then hold the mean.
   StepOutcome step(std::uint64_t step, Tensors& tensors);
-  /// Hands one bucket over.
+  /// Hands one bucket over; where it lies on a device, while a stream of its own still makes it.
   Work hand_over(std::uint32_t bucket, Tensors& tensors);
   std::vector<std::byte> saved_state();
 
  private:
   static CommunicatorOptions options_of(const GroupSpec& spec, const Transport& transport);
   bool on_device() const { return options_.exec.backend == Backend::cuda; }
+  std::vector<Piece> make(std::uint32_t bucket, Tensors& tensors);
   void fetch(Tensors& tensors);
+
+  struct Copies {
+    Block pinned, device;
+  };
 
   std::vector<Param> params_;
   std::vector<BucketPieces> buckets_;
   CommunicatorOptions options_;
-  std::vector<Block> on_device_;  // by parameter
+  std::optional<cuda::Stream> stream_;
+  Exec maker_;                  // of gradients
+  std::vector<Copies> copies_;  // by parameter, where they lie on a device
   Communicator communicator_;
 };
 

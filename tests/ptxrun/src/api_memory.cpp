@@ -163,13 +163,15 @@ cudaError_t cudaMemGetInfo(std::size_t* available, std::size_t* total) {
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t n, cudaMemcpyKind kind) {
-  drain();
+  drain(nullptr);
   Call call;
   return call(copy(to, from, n, kind));
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t n, cudaMemcpyKind kind, cudaStream_t s) {
-  if (late() && !is_captured(s) && (is_pageable(to) || is_pageable(from))) return cudaMemcpy(to, from, n, kind);
+  const bool at_once = late() && !is_captured(s) && (is_pageable(to) || is_pageable(from));
+  if (at_once) drain(s);
   Call call;
+  if (at_once) return call(copy(to, from, n, kind));
   return call(submit(s, [=] { return copy(to, from, n, kind); }));
 }
 cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, std::size_t n, cudaStream_t s) {
@@ -177,7 +179,7 @@ cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, std::size_
   return call(submit(s, [=] { return copy(to, from, n, cudaMemcpyDeviceToDevice); }));
 }
 cudaError_t cudaMemset(void* to, int v, std::size_t n) {
-  drain();
+  drain(nullptr);
   Call call;
   return call(fill(to, v, n));
 }
@@ -199,7 +201,7 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, 
 cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
                          std::size_t height, cudaMemcpyKind kind) {
   const cudaError_t error = cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
-  drain();
+  drain(nullptr);
   return error;
 }
 cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, std::size_t n, std::size_t offset,
@@ -212,7 +214,7 @@ cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, std::s
 cudaError_t cudaMemcpyToSymbol(const void* symbol, const void* from, std::size_t n, std::size_t offset,
                                cudaMemcpyKind kind) {
   const cudaError_t error = cudaMemcpyToSymbolAsync(symbol, from, n, offset, kind, nullptr);
-  drain();
+  drain(nullptr);
   return error;
 }
 cudaError_t cudaMemcpyFromSymbolAsync(void* to, const void* symbol, std::size_t n, std::size_t offset,
@@ -224,7 +226,7 @@ cudaError_t cudaMemcpyFromSymbolAsync(void* to, const void* symbol, std::size_t 
 }
 cudaError_t cudaMemcpyFromSymbol(void* to, const void* symbol, std::size_t n, std::size_t offset, cudaMemcpyKind kind) {
   const cudaError_t error = cudaMemcpyFromSymbolAsync(to, symbol, n, offset, kind, nullptr);
-  drain();
+  drain(nullptr);
   return error;
 }
 cudaError_t cudaGetSymbolAddress(void** p, const void* symbol) {
@@ -273,7 +275,7 @@ cudaError_t cudaMallocPitch(void** p, std::size_t* pitch, std::size_t width, std
   return call(allocate(p, *pitch * height));
 }
 cudaError_t cudaMemcpyPeer(void* to, int, const void* from, int, std::size_t n) {
-  drain();
+  drain(nullptr);
   Call call;
   return call(copy(to, from, n, cudaMemcpyDeviceToDevice));
 }

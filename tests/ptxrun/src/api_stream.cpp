@@ -1,5 +1,5 @@
-// Streams and events: work is done when it is submitted, or in that order by another thread. Capture keeps it instead,
-// and a graph does it again.
+// Streams and events: work is done when it is submitted, or later by another thread. Capture keeps it instead, and a
+// graph does it again.
 #include <chrono>
 #include "tests/ptxrun/src/runtime.hpp"
 
@@ -8,11 +8,12 @@ struct CUstream_st {
   bool origin = false;
   int priority = 0;
   unsigned flags = 0;
+  std::shared_ptr<ptxrun::Lane> lane;  // of work that is done later
 };
 struct CUevent_st {
   std::shared_ptr<std::chrono::steady_clock::time_point> at = std::make_shared<std::chrono::steady_clock::time_point>();
   bool recorded = false;
-  std::uint64_t behind = 0;  // what was handed over when it was recorded, where that is done later
+  ptxrun::Place place;  // where it was recorded, where work is done later
   std::shared_ptr<ptxrun::Graph> capture;
 };
 struct CUgraph_st {
@@ -26,7 +27,16 @@ namespace ptxrun {
 namespace {
 bool real(cudaStream_t s) { return s && s != cudaStreamLegacy && s != cudaStreamPerThread; }
 Graph* captured(cudaStream_t s) { return real(s) && s->capture && s->capture->open ? s->capture.get() : nullptr; }
+// The default stream of a thread minds others as the legacy one does, at most.
+std::shared_ptr<Lane> lane_of(cudaStream_t s) { return real(s) ? s->lane : legacy_lane(); }
 }  // namespace
+
+void drain(cudaStream_t s) {
+  if (!late()) return;
+  do_later(lane_of(s), nullptr);
+  wait_for(end_of(lane_of(s)));
+}
+void do_later(cudaStream_t s, std::function<void()> work) { do_later(lane_of(s), std::move(work)); }
 
 cudaError_t submit(cudaStream_t s, std::function<cudaError_t()> work) {
   if (Graph* g = captured(s)) {
@@ -34,7 +44,7 @@ cudaError_t submit(cudaStream_t s, std::function<cudaError_t()> work) {
     return cudaSuccess;
   }
   if (!late()) return work();
-  do_later([work = std::move(work)] {
+  do_later(s, [work = std::move(work)] {
     Call call;
     const cudaError_t error = work();
     if (error != cudaSuccess && runtime().sticky == cudaSuccess) runtime().sticky = error;
@@ -53,6 +63,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* s, unsigned flags, int pr
   *s = new CUstream_st;
   (*s)->priority = priority;
   (*s)->flags = flags;
+  if (late()) (*s)->lane = make_lane(flags & cudaStreamNonBlocking ? Minds::none : Minds::legacy);
   return cudaSuccess;
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned flags) {
@@ -76,18 +87,21 @@ cudaError_t cudaStreamGetDevice(cudaStream_t, int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
-  if (!is_captured(s)) drain();
+  if (!is_captured(s)) drain(s);
   Call call;
   return call(captured(s) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
 }
 cudaError_t cudaStreamQuery(cudaStream_t s) {
   Call call;
-  if (late() && !is_captured(s) && !is_done(handed_over())) return call(cudaErrorNotReady);
+  if (late() && !is_captured(s) && !is_reached(end_of(lane_of(s)))) return call(cudaErrorNotReady);
   return call(captured(s) ? cudaErrorStreamCaptureUnsupported : cudaSuccess);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
   Call call;
-  if (e->capture && e->capture->open && real(s)) s->capture = e->capture;  // joins the capture
+  if (e->capture && e->capture->open && real(s))
+    s->capture = e->capture;  // joins the capture
+  else if (late() && !is_captured(s))
+    do_later(lane_of(s), nullptr, e->place);
   return call();
 }
 cudaError_t cudaStreamAddCallback(cudaStream_t s, cudaStreamCallback_t f, void* data, unsigned) {
@@ -115,18 +129,18 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t e, cudaStream_t s, unsigned) {
     *at = std::chrono::steady_clock::now();
     return cudaSuccess;
   });
-  if (late()) e->behind = handed_over();
+  if (late() && !is_captured(s)) e->place = end_of(lane_of(s));
   return call(error);
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s) { return cudaEventRecordWithFlags(e, s, 0); }
-cudaError_t cudaEventSynchronize(cudaEvent_t) {
-  drain();
+cudaError_t cudaEventSynchronize(cudaEvent_t e) {
+  if (late()) wait_for(e->place);
   Call call;
   return call();
 }
 cudaError_t cudaEventQuery(cudaEvent_t e) {
   Call call;
-  if (late() && !is_done(e->behind)) return runtime().last = cudaErrorNotReady;
+  if (late() && !is_reached(e->place)) return runtime().last = cudaErrorNotReady;
   return call();
 }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t a, cudaEvent_t b) {

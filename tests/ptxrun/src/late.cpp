@@ -1,46 +1,98 @@
 #include "tests/ptxrun/src/late.hpp"
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
+#include <random>
 #include <thread>
+#include <vector>
 
 namespace ptxrun {
+
+struct Lane {
+  struct Item {
+    std::function<void()> work;
+    std::vector<Place> behind;
+  };
+  Minds minds;
+  std::deque<Item> items;
+  std::uint64_t handed_over = 0, done = 0;
+};
+
 namespace {
 
-struct Queue {
+std::uint32_t seed() { return std::getenv("PTXRUN_SEED") ? std::uint32_t(std::atoi(std::getenv("PTXRUN_SEED"))) : 0; }
+
+struct Lanes {
   std::mutex mutex;
   std::condition_variable changed;
-  std::deque<std::function<void()>> work;
-  std::uint64_t handed_over = 0, done = 0;
+  std::vector<std::shared_ptr<Lane>> all;
+  std::shared_ptr<Lane> legacy;
   std::thread::id thread;
+  std::minstd_rand draw{seed() + 1};
+
+  static bool reached(const Place& p) { return !p.lane || p.lane->done >= p.count; }
+  static bool ready(const std::shared_ptr<Lane>& lane) {
+    return !lane->items.empty() &&
+           std::all_of(lane->items.front().behind.begin(), lane->items.front().behind.end(), reached);
+  }
+
+  std::shared_ptr<Lane> next() {
+    std::erase_if(all, [](const auto& lane) { return lane.use_count() == 1 && lane->items.empty(); });
+    const auto count = std::count_if(all.begin(), all.end(), ready);
+    if (count == 0) return nullptr;
+    auto drawn = std::uint32_t(draw() % std::uint32_t(count));
+    return *std::find_if(all.begin(), all.end(), [&](const auto& lane) { return ready(lane) && drawn-- == 0; });
+  }
 
   void run() {
     std::unique_lock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return !work.empty(); });
-      std::function<void()> next = std::move(work.front());
-      work.pop_front();
+      std::shared_ptr<Lane> lane;
+      changed.wait(lock, [&] { return (lane = next()) != nullptr; });
+      std::function<void()> work = std::move(lane->items.front().work);
+      lane->items.pop_front();
       lock.unlock();
-      next();
-      next = nullptr;
+      if (work) work();
+      work = nullptr;
       lock.lock();
-      ++done;
+      ++lane->done;
       changed.notify_all();
     }
+  }
+
+  // What work of the lane waits for besides what came before in it.
+  std::vector<Place> minded_by(const Lane& lane) const {
+    std::vector<Place> places;
+    for (const auto& other : all)
+      if ((lane.minds == Minds::all && other->minds == Minds::legacy) ||
+          (lane.minds == Minds::legacy && other->minds == Minds::all))
+        places.push_back({other, other->handed_over});
+    return places;
+  }
+
+  void wait(const std::vector<Place>& places) {
+    std::unique_lock lock(mutex);
+    if (std::this_thread::get_id() == thread) return;
+    changed.wait(lock, [&] { return std::all_of(places.begin(), places.end(), reached); });
   }
 };
 
 // Never destroyed: its thread may outlive static objects.
-Queue& queue() {
-  static Queue& q = *[] {
-    auto* made = new Queue;
+Lanes& lanes() {
+  static Lanes& l = *[] {
+    auto* made = new Lanes;
+    made->legacy = std::make_shared<Lane>();
+    made->legacy->minds = Minds::all;
+    made->all.push_back(made->legacy);
+    std::lock_guard lock(made->mutex);
     std::thread thread([made] { made->run(); });
     made->thread = thread.get_id();
     thread.detach();
     return made;
   }();
-  return q;
+  return l;
 }
 
 }  // namespace
@@ -50,30 +102,45 @@ bool late() {
   return is_late;
 }
 
-void do_later(std::function<void()> work) {
-  Queue& q = queue();
-  std::lock_guard lock(q.mutex);
-  q.work.push_back(std::move(work));
-  ++q.handed_over;
-  q.changed.notify_all();
+std::shared_ptr<Lane> make_lane(Minds minds) {
+  auto lane = std::make_shared<Lane>();
+  lane->minds = minds;
+  std::lock_guard lock(lanes().mutex);
+  lanes().all.push_back(lane);
+  return lane;
+}
+
+std::shared_ptr<Lane> legacy_lane() { return lanes().legacy; }
+
+Place end_of(const std::shared_ptr<Lane>& lane) {
+  std::lock_guard lock(lanes().mutex);
+  return {lane, lane->handed_over};
+}
+
+bool is_reached(const Place& place) {
+  std::lock_guard lock(lanes().mutex);
+  return Lanes::reached(place);
+}
+
+void wait_for(const Place& place) { lanes().wait({place}); }
+
+void do_later(const std::shared_ptr<Lane>& lane, std::function<void()> work, Place behind) {
+  std::lock_guard lock(lanes().mutex);
+  Lane::Item item{std::move(work), lanes().minded_by(*lane)};
+  if (behind.lane) item.behind.push_back(std::move(behind));
+  lane->items.push_back(std::move(item));
+  ++lane->handed_over;
+  lanes().changed.notify_all();
 }
 
 void drain() {
   if (!late()) return;
-  Queue& q = queue();
-  std::unique_lock lock(q.mutex);
-  if (std::this_thread::get_id() == q.thread) return;
-  q.changed.wait(lock, [&, until = q.handed_over] { return q.done >= until; });
-}
-
-std::uint64_t handed_over() {
-  std::lock_guard lock(queue().mutex);
-  return queue().handed_over;
-}
-
-bool is_done(std::uint64_t count) {
-  std::lock_guard lock(queue().mutex);
-  return queue().done >= count;
+  std::vector<Place> places;
+  {
+    std::lock_guard lock(lanes().mutex);
+    for (const auto& lane : lanes().all) places.push_back({lane, lane->handed_over});
+  }
+  lanes().wait(places);
 }
 
 }  // namespace ptxrun

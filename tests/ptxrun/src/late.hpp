@@ -1,19 +1,37 @@
-// Work that streams do later (`--late`): a thread does it, in the order in which it was submitted to all streams, while
-// the program goes on. So host code that reads, frees or uses again what the device is not done with gets it wrong here
-// as on a GPU. Otherwise work is done where it is submitted.
+// Work that streams do later (`--late`): a thread does it while the program goes on, one piece after another. Those of
+// a stream keep their order; which stream is next of those that wait for nothing is drawn (`--seed`). So host code that
+// reads, frees or uses again what the device is not done with gets it wrong here as on a GPU, and so does a stream that
+// does not wait for what another one makes. Otherwise work is done where it is submitted.
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 namespace ptxrun {
 
 bool late();
-/// Hands work to the thread. It takes the lock of API calls where it needs it.
-void do_later(std::function<void()> work);
-/// Waits for all of it. Not with the lock of API calls held, nor from the thread itself.
+
+// How a stream minds the others: the legacy default stream waits for all blocking ones, and they for it.
+enum class Minds { all, legacy, none };
+struct Lane;
+// The work of a stream, which is done even where the stream is destroyed.
+std::shared_ptr<Lane> make_lane(Minds minds);
+
+// A place in a stream's order; of no lane, before all.
+struct Place {
+  std::shared_ptr<Lane> lane;
+  std::uint64_t count = 0;
+};
+Place end_of(const std::shared_ptr<Lane>& lane);
+bool is_reached(const Place& place);
+// Not with the lock of API calls held, nor in what is done later.
+void wait_for(const Place& place);
+
+// Hands work over, behind what its lane has got and minds, and behind another place. It takes the lock of API calls
+// where it needs it.
+void do_later(const std::shared_ptr<Lane>& lane, std::function<void()> work, Place behind = {});
+// Waits as wait_for, for all work.
 void drain();
-/// How much was handed over so far, and whether so much is done.
-std::uint64_t handed_over();
-bool is_done(std::uint64_t count);
+std::shared_ptr<Lane> legacy_lane();
 
 }  // namespace ptxrun

@@ -53,6 +53,9 @@ class Call {
 // Does the work at once, or later; keeps it when the stream is being captured. Later failures stay, as on a GPU.
 cudaError_t submit(cudaStream_t stream, std::function<cudaError_t()> work);
 bool is_captured(cudaStream_t stream);
+// Work of the stream that no capture keeps, for a thread to do; and the wait for all that it has got and minds.
+void do_later(cudaStream_t stream, std::function<void()> work);
+void drain(cudaStream_t stream);
 cudaError_t complain(cudaError_t e, const std::string& what);  // prints "ptxrun: what"
 
 std::string find_ptx(const void* fatbin, std::string* why);  // empty: why tells

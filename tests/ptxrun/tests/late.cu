@@ -10,7 +10,38 @@ void wait_until_open(void*) {
   while (!open) std::this_thread::yield();
 }
 
+// Nothing begins before all is handed over: what is done first is drawn, but for what waits.
+void test_streams() {
+  cudaStream_t gate, maker, waiting, hasty, blocking;
+  for (cudaStream_t* s : {&gate, &maker, &waiting, &hasty}) MUST(cudaStreamCreateWithFlags(s, cudaStreamNonBlocking));
+  cudaEvent_t made;
+  MUST(cudaEventCreate(&made));
+  Device<int> x(32), y(32);
+  x.fill(0), y.fill(0);
+  int* seen;
+  MUST(cudaMallocHost(&seen, 3 * sizeof(int)));
+  open = false;
+  MUST(cudaLaunchHostFunc(gate, wait_until_open, nullptr));
+  for (int i = 0; i < 8; ++i) add<<<1, 32, 0, maker>>>(x.p, 1);
+  MUST(cudaEventRecord(made, maker));
+  MUST(cudaStreamWaitEvent(waiting, made, 0));
+  MUST(cudaMemcpyAsync(seen, x.p, 4, cudaMemcpyDeviceToHost, waiting));
+  MUST(cudaEventRecord(made, gate));  // who waits for what it was before does so still
+  MUST(cudaMemcpyAsync(seen + 1, x.p, 4, cudaMemcpyDeviceToHost, hasty));
+  MUST(cudaStreamCreate(&blocking));
+  add<<<1, 32, 0, blocking>>>(y.p, 1);
+  add<<<1, 32>>>(y.p, 2);
+  MUST(cudaMemcpyAsync(seen + 2, y.p, 4, cudaMemcpyDeviceToHost, blocking));
+  MUST(cudaStreamDestroy(blocking));
+  open = true;
+  MUST(cudaDeviceSynchronize());
+  check(seen[0] == 8, "a stream waits for what another one recorded");
+  check(seen[1] < 8, "and otherwise for none");
+  check(seen[2] == 3, "the legacy stream keeps its order with blocking ones; a stream that is destroyed ends its work");
+}
+
 int main() {
+  test_streams();
   cudaStream_t s;
   cudaEvent_t event;
   MUST(cudaStreamCreate(&s));
