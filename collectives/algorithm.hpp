@@ -48,9 +48,16 @@ class BucketOperation : public Operation {
   virtual bool gradient_consumed() const = 0;
 };
 
+/// How the messages of an operation travel. Algorithms prepare one operation for either.
+enum class Route : std::uint8_t {
+  host_driven,    ///< a message a frame, when the host sees that it is there
+  stream_ordered  ///< from device to device in the order of a stream (Caps::stream_ordered), all frames for a peer at
+                  ///< once
+};
+
 /// Closed formulas of collectives/COSTS.md: what one rank does for one bucket.
 struct Cost {
-  std::uint64_t sent_bytes = 0;  ///< frames this rank sends, headers included
+  std::uint64_t sent_bytes = 0;  ///< frames this rank sends, headers included; payloads that the transport sums
   std::uint64_t messages = 0;    ///< messages this rank sends
   std::uint32_t steps = 0;       ///< messages that must follow one another
 };
@@ -75,8 +82,8 @@ class Algorithm {
   /// How its plans are cut: the number of owners among `ranks`.
   virtual std::uint32_t owners(std::uint32_t ranks) const = 0;
 
-  /// Bytes and messages of `rank`, for codecs of fixed size.
-  virtual Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const = 0;
+  /// What `rank` does; of bytes it is the most where a codec's size is not fixed and the route is the host's.
+  virtual Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const = 0;
 
   /// Declares the memory slots this rank needs for `plan`.
   virtual void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const = 0;

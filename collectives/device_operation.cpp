@@ -56,7 +56,7 @@ void DeviceOperation::post(std::span<const Op> ops) {
 }
 
 void DeviceOperation::sum(std::span<float> payload) {
-  if (!payload.empty()) requests_.push_back(group_.sum_on_device(payload));
+  if (!payload.empty() && group_.ranks() > 1) requests_.push_back(group_.sum_on_device(payload));
 }
 
 Operation::Wait DeviceOperation::waiting_for() const {

@@ -42,7 +42,7 @@ class DeviceOperation : public BucketOperation {
   /// All that was enqueued is done.
   virtual void release() = 0;
 
-  /// The next phase comes once the messages are done.
+  /// The next phase comes once the messages are done, if there are any; a rank alone sums nothing.
   void post(std::span<const Op> ops);
   void sum(std::span<float> payload);
 

@@ -10,7 +10,8 @@
 namespace tw {
 namespace {
 
-// The link that the model assumes (COSTS.md): it only has to rank algorithms.
+// The link that the model assumes (COSTS.md): it only has to rank algorithms. Routes do not matter to it, so that
+// results do not depend on where gradients lie.
 constexpr double kSecondsPerStep = 50e-6;
 constexpr double kBytesPerSecond = 1e9 / 8;
 
@@ -27,7 +28,7 @@ double seconds_of_slowest_rank(const Algorithm& algorithm, const SelectionInput&
   for (std::uint32_t b = 0; b < planned.size(); ++b) {
     const BucketPlan plan(b, planned[b], input.compressors, {owners, input.chunk_bytes});
     for (std::uint32_t rank = 0; rank < input.ranks; ++rank) {
-      const Cost cost = algorithm.cost(plan, input.ranks, rank);
+      const Cost cost = algorithm.cost(plan, input.ranks, rank, Route::host_driven);
       seconds[rank] += kSecondsPerStep * cost.steps + static_cast<double>(cost.sent_bytes) / kBytesPerSecond;
     }
   }

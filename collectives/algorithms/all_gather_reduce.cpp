@@ -154,10 +154,11 @@ Operation::Wait AllGatherReduceOperation::waiting_for() const {
 
 }  // namespace
 
-Cost AllGatherReduce::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t) const {
+Cost AllGatherReduce::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t, Route route) const {
   Cost cost;
   for (const Chunk& chunk : plan.chunks()) cost.sent_bytes += (ranks - 1) * chunk.layout.max_frame_bytes();
-  cost.messages = (ranks - 1) * plan.chunks().size();
+  const std::uint64_t chunks = plan.chunks().size();
+  cost.messages = (ranks - 1) * (route == Route::host_driven ? chunks : std::min<std::uint64_t>(chunks, 1));
   cost.steps = ranks > 1 ? 1 : 0;
   return cost;
 }

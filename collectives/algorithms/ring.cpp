@@ -259,10 +259,16 @@ std::string Ring::refusal(const CodecTraits& traits) const {
   return {};
 }
 
-// Each chunk's sum is sent by all but its owner, its mean by all but the rank before its owner.
-Cost Ring::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const {
+// Each chunk's sum is sent by all but its owner, its mean by all but the rank before its owner. In the order of a
+// stream the transport sums all payloads at once.
+Cost Ring::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const {
   Cost cost;
-  if (ranks == 1) return cost;
+  if (ranks == 1 || plan.chunks().empty()) return cost;
+  if (route == Route::stream_ordered) {
+    for (const Chunk& chunk : plan.chunks()) cost.sent_bytes += chunk.layout.max_frame_bytes() - kFrameHeaderBytes;
+    cost.messages = cost.steps = 1;
+    return cost;
+  }
   for (const Chunk& chunk : plan.chunks()) {
     const std::uint64_t messages = (chunk.owner != rank) + (chunk.owner != send_peer(rank, 1, ranks));
     cost.messages += messages;

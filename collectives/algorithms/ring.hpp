@@ -24,7 +24,7 @@ class Ring final : public Algorithm {
   std::string refusal(const CodecTraits& traits) const override;
   bool codes_on_device(const Group& group) const override;
   std::uint32_t owners(std::uint32_t ranks) const override { return ranks; }
-  Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;
+  Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const override;
   void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;
   std::unique_ptr<BucketOperation> prepare(Group& group, const BucketPlan& plan) const override;
 };

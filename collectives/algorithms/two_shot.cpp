@@ -310,10 +310,16 @@ std::uint64_t frame_bytes(std::span<const Chunk> chunks) {
 
 }  // namespace
 
-Cost TwoShot::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const {
-  const std::uint64_t all = frame_bytes(plan.chunks()), own = frame_bytes(plan.chunks_of(rank));
-  const std::uint64_t chunks = plan.chunks().size(), own_chunks = plan.chunks_of(rank).size();
-  return {all - own + (ranks - 1) * own, chunks - own_chunks + (ranks - 1) * own_chunks, ranks > 1 ? 2u : 0u};
+Cost TwoShot::cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const {
+  Cost cost;
+  for (std::uint32_t owner = 0; owner < ranks; ++owner) {
+    const std::span<const Chunk> chunks = plan.chunks_of(owner);
+    const std::uint64_t receivers = owner == rank ? ranks - 1 : 1;
+    cost.sent_bytes += receivers * frame_bytes(chunks);
+    cost.messages += receivers * (route == Route::host_driven ? chunks.size() : chunks.empty() ? 0 : 1);
+  }
+  cost.steps = ranks > 1 ? 2 : 0;
+  return cost;
 }
 
 void TwoShot::declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const {

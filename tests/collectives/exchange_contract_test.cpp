@@ -9,10 +9,9 @@
 #include <string_view>
 
 #include "collectives/algorithm.hpp"
-#include "collectives/registration.hpp"
 #include "collectives/transports/counting.hpp"
 #include "compress/registry.hpp"
-#include "tests/support/exchange.hpp"
+#include "tests/support/exchange_cost.hpp"
 #include "tests/support/ranks.hpp"
 #include "tests/support/serial_exchange.hpp"
 
@@ -38,6 +37,7 @@ std::vector<std::string> codecs_under_contract() {
 
 // NCCL adds linear payloads as it likes: nccl_exchange_test.cpp has what holds then.
 constexpr bool kSumsInItsOwnOrder = std::string_view(kTransport).starts_with("nccl");
+constexpr Route kRoute = kSumsInItsOwnOrder ? Route::stream_ordered : Route::host_driven;
 // Kernels make and check them there: interpreted, that takes minutes. {nccl,ucx}_exchange_test.cpp have them.
 constexpr bool kChecksumsOnDevices = kSumsInItsOwnOrder || std::string_view(kTransport).starts_with("ucx");
 
@@ -150,31 +150,15 @@ TEST_P(ExchangeContract, IsExactWhereSumsAre) {
   });
 }
 
-// Bytes and messages of the algorithm alone, by COSTS.md.
-Cost cost_by_formula(const GroupSpec& spec, std::uint32_t rank) {
-  const Algorithm& algorithm = find_algorithm(spec.options.algorithm);
-  const CompressorTable compressors(spec.options.codec, {});
-  const std::uint32_t owners = algorithm.owners(spec.ranks);
-  const auto buckets = plan_buckets(spec.params, spec.bucket_bytes);
-  const auto planned = check_buckets(spec.params, buckets, compressors, owners);
-  Cost total;
-  for (std::size_t b = 0; b < planned.size(); ++b) {
-    const BucketPlan plan(static_cast<std::uint32_t>(b), planned[b], compressors, {owners, spec.options.chunk_bytes});
-    const Cost cost = algorithm.cost(plan, spec.ranks, rank);
-    total.sent_bytes += cost.sent_bytes;
-    total.messages += cost.messages;
-  }
-  return total;
-}
-
 TEST_P(ExchangeContract, SendsWhatTheFormulaSays) {
   if (refused()) return;
   const Compressor compressor(GetParam().codec);
   for (const std::uint32_t ranks : rank_counts()) {
     GroupSpec spec = group(ranks);
-    spec.transport = "counting:inner=(loopback)";
+    spec.transport = "counting:inner=(" + std::string(kRoute == Route::host_driven ? "loopback" : kTransport) + ")";
     spec.staged_transport = {};
-    const bool fixed = std::all_of(spec.params.begin(), spec.params.end(),
+    const bool exact = kRoute == Route::stream_ordered ||
+                       std::all_of(spec.params.begin(), spec.params.end(),
                                    [&](const Param& param) { return compressor.codec().traits(param).fixed_size; });
     auto transports = connect_threads(ranks, {.transport = spec.transport});
     on_ranks(ranks, [&](std::uint32_t rank) {
@@ -184,10 +168,10 @@ TEST_P(ExchangeContract, SendsWhatTheFormulaSays) {
       Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
       member.step(1, tensors);
       const Traffic after = counts->sent();
-      const Cost cost = cost_by_formula(spec, rank);
+      const Cost cost = cost_by_formula(spec, rank, kRoute);
       const std::uint64_t votes = ranks - 1;  // of 16 + 16 bytes
       EXPECT_EQ(after.messages - before.messages, cost.messages + votes) << rank << " of " << ranks;
-      if (fixed)
+      if (exact)
         EXPECT_EQ(after.bytes - before.bytes, cost.sent_bytes + 32 * votes) << rank << " of " << ranks;
       else
         EXPECT_LE(after.bytes - before.bytes, cost.sent_bytes + 32 * votes) << rank << " of " << ranks;

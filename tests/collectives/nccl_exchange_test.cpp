@@ -12,22 +12,12 @@
 #include "collectives/plan.hpp"
 #include "collectives/transports/wrapper.hpp"
 #include "kernels/base/place.hpp"
-#include "tests/support/exchange.hpp"
+#include "tests/support/exchange_cost.hpp"
 #include "tests/support/mock_nccl.hpp"
 #include "tests/support/ranks.hpp"
 
 namespace tw::test {
 namespace {
-
-GroupSpec group_of(std::uint32_t ranks, const char* codec, const char* algorithm) {
-  GroupSpec spec{.ranks = ranks, .params = awkward_params()};
-  std::erase_if(spec.params, [](const Param& param) { return param.dtype != DType::f32; });
-  for (std::uint32_t id = 0; id < spec.params.size(); ++id) spec.params[id].id = id;
-  spec.options.codec = codec;
-  spec.options.algorithm = algorithm;
-  spec.options.chunk_bytes = 2048;
-  return spec;
-}
 
 class NcclExchange : public ::testing::Test {
  protected:
@@ -39,7 +29,7 @@ class NcclExchange : public ::testing::Test {
 TEST_F(NcclExchange, SumsLinearPayloadsItself) {
   for (const char* codec : {"identity", "identity+ef"})
     for (const std::uint32_t ranks : {1u, 2u, 4u})
-      with_group(group_of(ranks, codec, "ring"), [&](Member& member) {
+      with_group(group_on_devices(ranks, codec, "ring"), [&](Member& member) {
         for (std::uint64_t step = 0; step < 2; ++step) {
           Tensors tensors = gradients_of(member.params(), Values::integers, step, member.rank());
           EXPECT_TRUE(member.step(step, tensors).committed);
@@ -57,28 +47,59 @@ TEST_F(NcclExchange, SumsLinearPayloadsItself) {
 }
 
 TEST_F(NcclExchange, RandomIndicesAreSummedToo) {
-  with_group(group_of(3, "randomk:ratio=0.3", "ring"), [&](Member& member) {
+  with_group(group_on_devices(3, "randomk:ratio=0.3", "ring"), [&](Member& member) {
     Tensors tensors = gradients_of(member.params(), Values::gaussian, 1, member.rank());
     EXPECT_TRUE(member.step(1, tensors).committed);
   });
 }
 
-// One group a hop: a message to each other rank, whatever the chunks, with all their frames.
-TEST_F(NcclExchange, SendsAParcelToEachRankAHop) {
-  GroupSpec spec = group_of(3, "int8", "two_shot");
-  spec.bucket_bytes = 1u << 24;  // one bucket, in which every rank owns something
-  with_group(spec, [&](Member& member) {
-    const Stats before = member.communicator().stats();
-    Tensors tensors = gradients_of(member.params(), Values::gaussian, 1, member.rank());
-    member.step(1, tensors);
-    const Stats after = member.communicator().stats();
-    EXPECT_EQ(after.sent_messages - before.sent_messages, 2u * 2 + 2) << "two hops, and the vote";
-  });
+// Counts what is posted in device memory: groups of messages, and sums.
+class Groups final : public TransportWrapper {
+ public:
+  Groups(TransportPtr inner, std::atomic<std::uint64_t>& posted)
+      : TransportWrapper(std::move(inner)), posted_(posted) {}
+  std::string_view name() const override { return "groups"; }
+  Request post(const Exec& exec, std::span<const Op> ops) override {
+    if (!ops.empty() && ops.front().space == Space::device) ++posted_;
+    return inner_->post(exec, ops);
+  }
+  Request all_reduce_sum(const Exec& exec, std::span<float> values) override {
+    ++posted_;
+    return TransportWrapper::all_reduce_sum(exec, values);
+  }
+
+ private:
+  std::atomic<std::uint64_t>& posted_;
+};
+
+// The contract has the messages of buckets in which some ranks own nothing; here are all steps, and sums.
+TEST_F(NcclExchange, TakesTheStepsOfTheFormula) {
+  for (const auto& [algorithm, codec] :
+       {std::pair{"two_shot", "int8"}, {"all_gather_reduce", "int8"}, {"ring", "identity"}, {"ring", "randomk"}})
+    for (const std::uint32_t ranks : {1u, 3u}) {
+      GroupSpec spec = group_on_devices(ranks, codec, algorithm);
+      spec.bucket_bytes = 1u << 24;  // one bucket, in which every rank owns something
+      auto transports = connect_group(spec);
+      on_ranks(ranks, [&](std::uint32_t rank) {
+        std::atomic<std::uint64_t> groups = 0;
+        Member member(spec, TransportPtr(new Groups(std::move(transports[rank]), groups)));
+        const Stats before = member.communicator().stats();
+        Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+        member.step(1, tensors);
+        const Stats after = member.communicator().stats();
+        const Cost cost = cost_by_formula(spec, rank, Route::stream_ordered);
+        const std::uint64_t votes = ranks - 1;  // of 16 + 16 bytes
+        EXPECT_EQ(groups, cost.steps) << algorithm << ", rank " << rank << " of " << ranks;
+        EXPECT_EQ(after.sent_messages - before.sent_messages, cost.messages + votes) << algorithm << " of " << ranks;
+        EXPECT_EQ(after.sent_bytes - before.sent_bytes, cost.sent_bytes + 32 * votes) << algorithm << " of " << ranks;
+        member.communicator().barrier(soon());
+      });
+    }
 }
 
 // Else the one would wait in device memory for what the other never sends there.
 TEST_F(NcclExchange, RanksThatDisagreeOnWhereGradientsLieAreToldAtRegistration) {
-  GroupSpec spec = group_of(2, "int8", "two_shot");
+  GroupSpec spec = group_on_devices(2, "int8", "two_shot");
   auto transports = connect_threads(2, {.transport = spec.transport});
   on_ranks(2, [&](std::uint32_t rank) {
     GroupSpec own = spec;
@@ -136,7 +157,7 @@ std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
 }
 
 TEST_F(NcclExchange, FramesThatWereHarmedEndTheStep) {
-  GroupSpec spec = group_of(2, "int8", "two_shot");
+  GroupSpec spec = group_on_devices(2, "int8", "two_shot");
   for (const std::size_t at : {std::size_t{0}, std::size_t{30}, kFrameHeaderBytes + 3, kFrameHeaderBytes + 100}) {
     EXPECT_NE(outcome_with_harm(spec, at).find("header or checksum"), std::string::npos) << "byte " << at;
     MockNccl::reset();
@@ -148,7 +169,7 @@ TEST_F(NcclExchange, FramesThatWereHarmedEndTheStep) {
 }
 
 TEST_F(NcclExchange, IndicesOutOfOrderEndTheStep) {
-  GroupSpec spec = group_of(2, "topk:ratio=0.3", "two_shot");
+  GroupSpec spec = group_on_devices(2, "topk:ratio=0.3", "two_shot");
   spec.options.checksum = false;
   const auto outcome = outcome_with_harm(spec, kFrameHeaderBytes + 3);  // the first index becomes huge
   const bool is_told = outcome.find("indices out of range or order") != std::string::npos ||
@@ -159,7 +180,7 @@ TEST_F(NcclExchange, IndicesOutOfOrderEndTheStep) {
 // Rank 0 has handed over a bucket, whose messages cannot start: rank 1 hands over nothing before `body` has returned
 // and rank 0's communicator is gone. Deadlines of the transport are so far away that CTest would end the wait for one.
 void while_starting(const std::function<void(Member&, Work&)>& body) {
-  const GroupSpec spec = group_of(2, "int8", "two_shot");
+  const GroupSpec spec = group_on_devices(2, "int8", "two_shot");
   auto transports = connect_threads(2, {.transport = spec.transport, .deadline_seconds = 3600});
   std::promise<void> over;
   on_ranks(2, [&](std::uint32_t rank) {

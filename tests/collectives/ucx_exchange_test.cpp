@@ -17,16 +17,6 @@
 namespace tw::test {
 namespace {
 
-GroupSpec group_of(std::uint32_t ranks, const char* codec, const char* algorithm) {
-  GroupSpec spec{.ranks = ranks, .params = awkward_params(), .staged_transport = {}, .devices = Devices::all};
-  std::erase_if(spec.params, [](const Param& param) { return param.dtype != DType::f32; });
-  for (std::uint32_t id = 0; id < spec.params.size(); ++id) spec.params[id].id = id;
-  spec.options.codec = codec;
-  spec.options.algorithm = algorithm;
-  spec.options.chunk_bytes = 2048;
-  return spec;
-}
-
 class UcxExchange : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override { UcxCuda::reset(true); }
@@ -35,7 +25,7 @@ class UcxExchange : public ::testing::TestWithParam<const char*> {
 
 // With checksums, which kernels make and look at.
 TEST_P(UcxExchange, GoesFromDeviceToDevice) {
-  const GroupSpec spec = group_of(3, "identity", GetParam());
+  const GroupSpec spec = group_on_devices(3, "identity", GetParam());
   std::vector<Tensors> all;
   for (std::uint32_t rank = 0; rank < spec.ranks; ++rank)
     all.push_back(gradients_of(spec.params, Values::integers, 1, rank));
@@ -67,7 +57,7 @@ class Eager final : public TransportWrapper {
 };
 
 TEST_P(UcxExchange, PostsRoomsThatTheDeviceIsDoneWith) {
-  GroupSpec spec = group_of(3, "identity+ef", GetParam());  // whose sums have buffers
+  GroupSpec spec = group_on_devices(3, "identity+ef", GetParam());  // whose sums have buffers
   spec.params = {{"many chunks", 0, 1, 60'000, DType::f32}};
   spec.bucket_bytes = 1u << 24;
   spec.options.chunk_bytes = 1920;  // rooms, frames and sums are of one size to their pools
@@ -137,7 +127,7 @@ std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
 }
 
 TEST_P(UcxExchange, NamesRankAndChunkOfAFrameThatWasHarmed) {
-  GroupSpec spec = group_of(2, "identity", GetParam());
+  GroupSpec spec = group_on_devices(2, "identity", GetParam());
   for (const std::size_t at : {std::size_t{0}, std::size_t{30}, kFrameHeaderBytes + 3, kFrameHeaderBytes + 100}) {
     const std::string outcome = outcome_with_harm(spec, at);
     EXPECT_NE(outcome.find("frame from rank 0 (bucket "), std::string::npos) << outcome;
@@ -151,7 +141,7 @@ TEST_P(UcxExchange, NamesRankAndChunkOfAFrameThatWasHarmed) {
 
 // Of one chunk an owner, rank 1 sends its gradient, if it comes to that, and would send a mean.
 TEST_P(UcxExchange, MakesNoMeanOfAFrameThatWasHarmed) {
-  GroupSpec spec = group_of(2, "identity", GetParam());
+  GroupSpec spec = group_on_devices(2, "identity", GetParam());
   spec.params = {{"both own some", 0, 1, 1000, DType::f32}};
   spec.options.chunk_bytes = 1u << 20;
   EXPECT_NE(outcome_with_harm(spec, 30).find("header or checksum"), std::string::npos);
@@ -160,7 +150,7 @@ TEST_P(UcxExchange, MakesNoMeanOfAFrameThatWasHarmed) {
 
 // Frames of the others are on their way between devices then.
 TEST_P(UcxExchange, NamesARankThatLeftDuringAStep) {
-  const GroupSpec spec = group_of(3, "identity", GetParam());
+  const GroupSpec spec = group_on_devices(3, "identity", GetParam());
   auto transports = connect_group(spec);
   std::latch registered(spec.ranks);
   on_ranks(spec.ranks, [&](std::uint32_t rank) {
@@ -181,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(All, UcxExchange, ::testing::Values("two_shot", "ring",
 
 using UcxExchangeOfIndices = UcxExchange;
 TEST_P(UcxExchangeOfIndices, NamesRankAndChunkWhereTheyAreOutOfOrder) {
-  GroupSpec spec = group_of(2, "topk:ratio=0.3", GetParam());
+  GroupSpec spec = group_on_devices(2, "topk:ratio=0.3", GetParam());
   spec.options.checksum = false;
   const auto outcome = outcome_with_harm(spec, kFrameHeaderBytes + 3);  // the first index becomes huge
   EXPECT_NE(outcome.find("frame from rank 0 (bucket "), std::string::npos) << outcome;

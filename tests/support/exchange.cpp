@@ -81,6 +81,16 @@ Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t
   return tensors;
 }
 
+GroupSpec group_on_devices(std::uint32_t ranks, const char* codec, const char* algorithm) {
+  GroupSpec spec{.ranks = ranks, .params = awkward_params(), .staged_transport = {}, .devices = Devices::all};
+  std::erase_if(spec.params, [](const Param& param) { return param.dtype != DType::f32; });
+  for (std::uint32_t id = 0; id < spec.params.size(); ++id) spec.params[id].id = id;
+  spec.options.codec = codec;
+  spec.options.algorithm = algorithm;
+  spec.options.chunk_bytes = 2048;
+  return spec;
+}
+
 CommunicatorOptions Member::options_of(const GroupSpec& spec, const Transport& transport) {
   CommunicatorOptions options = spec.options;
   const bool on_device =

@@ -84,6 +84,9 @@ struct GroupSpec {
   Devices devices = kDevices;
 };
 
+/// f32 parameters of awkward sizes in many chunks, all gradients on devices.
+GroupSpec group_on_devices(std::uint32_t ranks, const char* codec, const char* algorithm);
+
 /// One member: its communicator, registered, and the cut into buckets.
 class Member {
  public:
