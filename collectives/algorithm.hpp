@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "collectives/plan.hpp"
 #include "compress/codec.hpp"
 #include "compress/state.hpp"
+#include "kernels/cuda/event.hpp"
 
 namespace tw {
 
@@ -30,12 +32,16 @@ class Operation {
     complete
   };
   virtual Progress advance() = 0;
-  /// The rank it cannot go on without, and for what: the words of a deadline's error.
+  /// The rank it cannot go on without, and for what: the words of a deadline's error. This rank, where it is something
+  /// of its own; none, where it is another one and nobody here can tell which.
   struct Wait {
-    std::uint32_t peer;
+    std::optional<std::uint32_t> peer;
     std::string what;
   };
   virtual Wait waiting_for() const = 0;
+  /// Where a device makes what it is for: the point in the order of a stream behind which that is there, once all of it
+  /// is enqueued; null before.
+  virtual const cuda::Event* result() const { return nullptr; }
 };
 
 /// The all-reduce of one bucket, step after step.

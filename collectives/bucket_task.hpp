@@ -49,6 +49,7 @@ class BucketTask final : public Operation {
     if (stage_ != Stage::handed_over) return operation_->waiting_for();
     return {group_.rank(), "gradients that were handed over and that their stream has not made"};
   }
+  const cuda::Event* result() const override { return stage_ == Stage::handed_over ? nullptr : operation_->result(); }
 
  private:
   bool have_arrived() {

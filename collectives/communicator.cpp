@@ -59,6 +59,13 @@ void Work::wait(Deadline deadline) {
   engine->wait(shared_->ticket, deadline);
 }
 
+void Work::join(const Exec& exec, Deadline deadline) {
+  if (exec.backend != Backend::cuda || shared_ == nullptr) return wait(deadline);
+  const auto engine = shared_->engine.lock();
+  TW_CHECK(engine != nullptr, UsageError, "Work::join after its communicator was destroyed");
+  engine->join(shared_->ticket, exec, deadline);
+}
+
 class Communicator::Impl {
  public:
   Impl(TransportPtr transport, CommunicatorOptions options);
@@ -139,19 +146,21 @@ void Communicator::Impl::require(Phase phase, std::string_view call) const {
 void Communicator::Impl::register_parameters(std::vector<Param> params, std::span<const BucketPieces> buckets) {
   require(Phase::unregistered, "register_parameters");
   const Deadline deadline = Deadline::in(options_.deadline_seconds);
-  params_ = std::move(params);
-  check_params(params_);
-  algorithm_ = &select_algorithm(options_.algorithm, {params_, buckets, compressors_, ranks(), options_.chunk_bytes});
+  check_params(params);
+  algorithm_ = &select_algorithm(options_.algorithm, {params, buckets, compressors_, ranks(), options_.chunk_bytes});
   const std::uint32_t owners = algorithm_->owners(ranks());
-  const auto planned = check_buckets(params_, buckets, compressors_, owners);
+  const auto planned = check_buckets(params, buckets, compressors_, owners);
+  std::vector<BucketPlan> plans;
   for (std::size_t b = 0; b < planned.size(); ++b) {
-    plans_.emplace_back(static_cast<std::uint32_t>(b), planned[b], compressors_,
-                        PlanOptions{owners, options_.chunk_bytes});
-    check_plan(plans_.back());
+    plans.emplace_back(static_cast<std::uint32_t>(b), planned[b], compressors_,
+                       PlanOptions{owners, options_.chunk_bytes});
+    check_plan(plans.back());
   }
-  agree(describe_configuration(options_, compressors_) + describe_place() + describe_params(params_) +
-            describe_buckets(plans_),
+  agree(describe_configuration(options_, compressors_) + describe_place() + describe_params(params) +
+            describe_buckets(plans),
         [&](std::span<const std::byte> blob) { return all_gather(blob, MessageKind::handshake, deadline); });
+  params_ = std::move(params);  // what was refused leaves nothing behind
+  plans_ = std::move(plans);
   engine_->run([&](Group& group) { prepare_buckets(group); });
   tickets_.resize(plans_.size());
   phase_ = Phase::between_steps;
@@ -255,7 +264,10 @@ StepOutcome Communicator::Impl::end_step(Deadline deadline) {
   const Verdict verdict = this->verdict(deadline);
   for (const auto& ticket : tickets_) engine_->wait(ticket, deadline);
   engine_->run([&](Group& group) {
-    if (!verdict.commit) return group.state.rollback();
+    if (!verdict.commit) {
+      engine_->log("step " + std::to_string(step_) + " skipped: " + verdict.reason);
+      return group.state.rollback();
+    }
     TW_CHECK((group.status(Hop::owner) & kStatusNonFinite) == 0, Error,
              "the sum of finite gradients overflowed at rank ", group.rank(), " in step ", step_,
              "; lower the loss scale or the learning rate");
@@ -267,7 +279,6 @@ StepOutcome Communicator::Impl::end_step(Deadline deadline) {
   ++steps_;
   skipped_steps_ += verdict.commit ? 0 : 1;
   absent_pieces_ += verdict.absent;
-  if (!verdict.commit && options_.log) options_.log("step " + std::to_string(step_) + " skipped: " + verdict.reason);
   return {verdict.commit, verdict.reason, verdict.rank, verdict.absent};
 }
 

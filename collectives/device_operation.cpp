@@ -40,6 +40,7 @@ bool DeviceOperation::enqueue_more() {
     // Not joined: whatever is encoded meanwhile, and the vote behind it, would wait for peers too.
     if (!requests_.empty() && !requests_.back().done()) return false;
   } while (exchange(phase_++) == Left::more);
+  result_.record(group_.exec);
   done_ = group_.mark();
   stage_ = Stage::enqueued;
   ++group_.turn;
@@ -62,9 +63,8 @@ void DeviceOperation::sum(std::span<float> payload) {
 Operation::Wait DeviceOperation::waiting_for() const {
   const std::string bucket = std::to_string(plan_.bucket());
   if (stage_ == Stage::encoded && group_.turn != plan_.bucket())
-    return {group_.rank(),
-            "bucket " + bucket + " goes after bucket " + std::to_string(group_.turn) + ", which was not handed over"};
-  return {(group_.rank() + 1) % group_.ranks(), "the device's exchange of bucket " + bucket};
+    return {group_.rank(), "bucket " + bucket + ", which goes after bucket " + std::to_string(group_.turn)};
+  return {std::nullopt, "the device's exchange of bucket " + bucket};
 }
 
 }  // namespace tw

@@ -25,12 +25,14 @@ class DeviceOperation : public BucketOperation {
   Progress advance() final;
   bool gradient_consumed() const final { return consumed_; }
   Wait waiting_for() const final;
+  const cuda::Event* result() const final { return stage_ == Stage::enqueued ? &result_ : nullptr; }
 
   /// For the first step, so that this one allocates nothing: it might have to wait for others' messages.
   void take_rooms_ahead();
 
  protected:
-  DeviceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {}
+  DeviceOperation(Group& group, const BucketPlan& plan)
+      : group_(group), plan_(plan), coder_(group, plan), result_(group.exec.device) {}
 
   /// What `encode` and `exchange` put into device memory has its room from here on, until `release`.
   virtual void take_rooms() = 0;
@@ -61,6 +63,7 @@ class DeviceOperation : public BucketOperation {
   std::uint32_t phase_ = 0;
   std::vector<Request> requests_;
   Group::Mark encoded_ = 0, done_ = 0;
+  cuda::Event result_;
 };
 
 }  // namespace tw

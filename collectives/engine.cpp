@@ -77,18 +77,25 @@ std::shared_ptr<Ticket> Engine::submit(std::shared_ptr<Operation> operation) {
   return ticket;
 }
 
-void Engine::wait(const std::shared_ptr<Ticket>& ticket, Deadline deadline) {
+void Engine::wait(const std::shared_ptr<Ticket>& ticket, Deadline deadline) { wait({ticket, Until::done}, deadline); }
+
+void Engine::join(const std::shared_ptr<Ticket>& ticket, const Exec& exec, Deadline deadline) {
+  wait({ticket, Until::enqueued}, deadline);
+  if (!ticket->done()) ticket->result_->precede(exec);
+}
+
+void Engine::wait(const Awaited& awaited, Deadline deadline) {
   const auto begin = Deadline::Clock::now();
   const double encode = counters().encode_seconds, decode = counters().decode_seconds;
   std::unique_lock lock(mutex_);
-  const auto done = [&] { return ticket->done(); };
-  if (!changed_.wait_until(lock, deadline.at(), done)) {
-    overdue_ = ticket;
+  const auto is_here = [&] { return awaited.is_here(); };
+  if (!changed_.wait_until(lock, deadline.at(), is_here)) {
+    overdue_ = awaited;
     transport_->wake();
-    changed_.wait(lock, done);
+    changed_.wait(lock, is_here);
   }
   add_waited(std::chrono::duration<double>(Deadline::Clock::now() - begin).count(), encode, decode);
-  if (ticket->failure_) ticket->failure_->raise();
+  if (awaited.ticket->failure_) awaited.ticket->failure_->raise();
 }
 
 // What the thread encoded and decoded meanwhile is what was waited for; the rest of the wait was the wire's.
@@ -115,6 +122,13 @@ void Engine::fail(Failure failure) {
   transport_->wake();
 }
 
+void Engine::log(const std::string& text) const noexcept {
+  try {
+    if (log_) log_(text);
+  } catch (...) {  // the user's; this thread has others to serve
+  }
+}
+
 void Engine::loop() {
   const ScopedFloatMode mode(FloatMode::ieee);  // the thread that made this one may flush denormals
   std::optional<cuda::CurrentDevice> current;
@@ -139,9 +153,10 @@ Engine::Orders Engine::take_orders() {
     submitted_.clear();
     if (requested_failure_) requested_failure_->raise();
     if (stopping_) return Orders::stop;
-    overdue = std::exchange(overdue_, nullptr);
+    const auto awaited = std::exchange(overdue_, std::nullopt);
+    if (awaited && !awaited->is_here()) overdue = awaited->ticket;
   }
-  if (overdue && !overdue->done()) throw_overdue(overdue);
+  if (overdue) throw_overdue(*overdue);
   return Orders::go_on;
 }
 
@@ -157,10 +172,20 @@ bool Engine::advance_all() {
       complete(active->ticket);
       active = active_.erase(active);
     } else {
+      announce(*active);
       ++active;
     }
   }
   return busy;
+}
+
+// Whoever wants to go on on the device may.
+void Engine::announce(const Active& active) {
+  const cuda::Event* result = active.operation->result();
+  if (result == active.ticket->result_) return;
+  const std::lock_guard lock(mutex_);
+  active.ticket->result_ = result;
+  changed_.notify_all();
 }
 
 void Engine::complete(const std::shared_ptr<Ticket>& ticket) {
@@ -169,22 +194,47 @@ void Engine::complete(const std::shared_ptr<Ticket>& ticket) {
   changed_.notify_all();
 }
 
-void Engine::throw_overdue(const std::shared_ptr<Ticket>& ticket) {
-  const auto found = std::find_if(active_.begin(), active_.end(), [&](const Active& a) { return a.ticket == ticket; });
-  const Operation::Wait wait = found->operation->waiting_for();
-  const std::uint32_t culprit = transport_->silent_peer().value_or(wait.peer);
-  if (culprit != wait.peer)
+void Engine::throw_overdue(const Ticket& ticket) {
+  const auto found =
+      std::find_if(active_.begin(), active_.end(), [&](const Active& a) { return a.ticket.get() == &ticket; });
+  const Operation::Wait wait = blamed(*found->operation);
+  const std::uint32_t culprit = transport_->silent_peer().value_or(*wait.peer);
+  if (culprit != *wait.peer)
     throw PeerError(culprit, detail::concat("rank ", culprit, " has gone silent; rank ", rank_,
-                                            " was waiting for rank ", wait.peer, ": ", wait.what));
+                                            " was waiting for rank ", *wait.peer, ": ", wait.what));
   throw PeerError(culprit,
                   detail::concat("rank ", rank_, " waited for rank ", culprit, " until the deadline: ", wait.what));
+}
+
+// An operation that waits for something of this rank's own, or for nobody knows whom, may stand behind one that knows
+// the other rank. This rank is blamed where nothing waits for others.
+Operation::Wait Engine::blamed(const Operation& overdue) const {
+  const Operation::Wait wait = overdue.waiting_for();
+  if (wait.peer && *wait.peer != rank_) return wait;
+  std::optional<Operation::Wait> unknown;
+  for (const Active& active : active_) {
+    Operation::Wait other = active.operation->waiting_for();
+    if (other.peer == rank_) continue;
+    if (other.what != wait.what) other.what += ", and behind it for " + wait.what;
+    if (other.peer) return other;
+    if (!unknown) unknown = std::move(other);
+  }
+  if (!unknown) return wait;
+  unknown->peer = (rank_ + 1) % ranks_;
+  if (ranks_ > 2) unknown->what += " (or for another rank: the transport does not tell)";
+  return *unknown;
 }
 
 void Engine::give_up(Failure failure) {
   if (voted_.load(std::memory_order_relaxed)) failure.mark_uncertain();
   transport_->abort(failure.culprit().value_or(rank_), failure.message());
   group_.settle(kSettleSeconds);  // whoever is told that a bucket is over may use its tensors again
-  if (log_) log_(failure.message());
+  const std::string message = failure.message();
+  fail_all(std::move(failure));
+  log(message);
+}
+
+void Engine::fail_all(Failure failure) {
   const std::lock_guard lock(mutex_);
   for (Active& active : submitted_) active_.push_back(std::move(active));
   submitted_.clear();

@@ -33,7 +33,8 @@ class Ticket {
  private:
   friend class Engine;
   std::atomic<bool> done_ = false;
-  std::optional<Failure> failure_;  // written before done_
+  std::optional<Failure> failure_;       // written before done_
+  const cuda::Event* result_ = nullptr;  // of the operation, from when it is enqueued
 };
 
 /// How the caller's waits divide by what the communicator's thread did meanwhile.
@@ -45,7 +46,8 @@ struct WaitedSeconds {
 
 class Engine {
  public:
-  /// Starts the thread. `place` says where gradients lie. `log` may be empty; it is called on that thread.
+  /// Starts the thread. `place` says where gradients lie. `log` may be empty; it is called on that thread, and what it
+  /// throws is lost.
   Engine(TransportPtr transport, const Exec& place, std::function<void(const std::string&)> log);
   ~Engine();
   Engine(const Engine&) = delete;
@@ -65,10 +67,15 @@ class Engine {
   /// Blocks until the operation is complete. Throws what the engine failed with; at the deadline that is a PeerError
   /// which names the rank and what was waited for, and the engine is at its end.
   void wait(const std::shared_ptr<Ticket>& ticket, Deadline deadline);
+  /// What is enqueued with `exec`, which works on a device, comes after what the operation makes there. Blocks until
+  /// that is enqueued, or complete where the host makes it. Throws as `wait`.
+  void join(const std::shared_ptr<Ticket>& ticket, const Exec& exec, Deadline deadline);
   /// Runs `call` on the thread, after whatever it is doing, and waits.
   void run(std::function<void(Group&)> call);
   /// Ends the engine with this failure, unless it has ended already.
   void fail(Failure failure);
+  /// On the thread: inside `run` or an operation.
+  void log(const std::string& text) const noexcept;
   /// While set, failures are marked uncertain: other ranks may have gone on. Set inside `run` or an operation.
   void set_voted(bool voted) { voted_.store(voted, std::memory_order_relaxed); }
 
@@ -80,14 +87,24 @@ class Engine {
     std::shared_ptr<Ticket> ticket;
   };
   enum class Orders : std::uint8_t { go_on, stop };
+  enum class Until : std::uint8_t { enqueued, done };
+  struct Awaited {
+    std::shared_ptr<Ticket> ticket;
+    Until until;
+    bool is_here() const { return ticket->done() || (until == Until::enqueued && ticket->result_ != nullptr); }
+  };
 
   void make_device_current(std::optional<cuda::CurrentDevice>& current) const noexcept;
   void loop();
   Orders take_orders();
   bool advance_all();
   void complete(const std::shared_ptr<Ticket>& ticket);
+  void announce(const Active& active);
   void give_up(Failure failure);
-  [[noreturn]] void throw_overdue(const std::shared_ptr<Ticket>& ticket);
+  void fail_all(Failure failure);
+  void wait(const Awaited& awaited, Deadline deadline);
+  [[noreturn]] void throw_overdue(const Ticket& ticket);
+  Operation::Wait blamed(const Operation& overdue) const;
   void add_waited(double seconds, double encode_before, double decode_before);
 
   TransportPtr transport_;
@@ -102,7 +119,7 @@ class Engine {
   std::mutex mutex_;  // guards what follows and every ticket's failure
   std::condition_variable changed_;
   std::vector<Active> submitted_;
-  std::shared_ptr<Ticket> overdue_;
+  std::optional<Awaited> overdue_;
   std::optional<Failure> requested_failure_;
   std::optional<Failure> failure_;
   bool stopping_ = false;

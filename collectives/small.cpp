@@ -85,7 +85,7 @@ Operation::Progress AllGather::advance() {
 }
 
 Operation::Wait AllGather::waiting_for() const {
-  if (!started_) return {group_.rank(), what_ + " (this rank has not handed everything over)"};
+  if (!started_) return {group_.rank(), what_ + " (this rank has not encoded everything)"};
   for (std::uint32_t rank = 0; rank < receives_.size(); ++rank)
     if (!receives_[rank].buffer.bytes().empty()) return {rank, what_};
   return {group_.rank(), what_};

@@ -41,7 +41,8 @@ struct CommunicatorOptions {
   /// Where gradients lie and are coded: backend, workers; with Backend::cuda the device, and the stream whose order
   /// gradients become ready in. Arena and status are the library's own.
   Exec exec = {};
-  std::function<void(const std::string&)> log = {};  ///< called on the communicator's thread; may be empty
+  /// Called on the communicator's thread, which waits for it. What it throws is lost. May be empty.
+  std::function<void(const std::string&)> log = {};
 };
 
 /// The registered cut of parameters into buckets: each entry is a bucket's pieces (data null).
@@ -100,6 +101,10 @@ class Work {
   /// Blocks until the bucket's tensors hold the mean. Throws what the exchange failed with, or PeerError at the
   /// deadline.
   void wait(Deadline deadline);
+  /// What is enqueued on the stream of `exec` from here on finds the mean. Where the device makes it in the order of a
+  /// stream (transport nccl), blocks until all of that is enqueued, not until it is done; elsewhere as `wait`. Throws
+  /// as `wait` does; what only the device finds wrong with frames of others, `end_step` throws.
+  void join(const Exec& exec, Deadline deadline);
   bool done() const;
 
  private:
@@ -111,7 +116,8 @@ class Communicator {
  public:
   /// Takes over a connected transport. Starts the communicator's thread.
   Communicator(TransportPtr transport, CommunicatorOptions options);
-  /// Work in flight is revoked: other ranks see this one leave.
+  /// Work in flight is revoked: other ranks see this one leave. Waits for the device, and so for the streams that make
+  /// gradients which were handed over.
   ~Communicator();
   Communicator(Communicator&&) noexcept;
   Communicator& operator=(Communicator&&) noexcept;

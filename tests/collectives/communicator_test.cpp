@@ -143,6 +143,26 @@ TEST(Communicator, NamesWhatRanksAreConfiguredDifferentlyIn) {
   expect_difference_named([](GroupSpec& spec) { spec.bucket_bytes = 1; }, {"buckets"});
 }
 
+TEST(Communicator, RegistersAnewWhatWasRefused) {
+  const GroupSpec spec = two_ranks();
+  auto transports = connect_threads(2, {.transport = "loopback"});
+  on_ranks(2, [&](std::uint32_t rank) {
+    Communicator communicator(std::move(transports[rank]), {});
+    std::vector<Param> unequal = spec.params;
+    unequal[2].name = "a name that has memory of its own, of rank " + std::to_string(rank);
+    EXPECT_THROW(communicator.register_parameters(unequal, plan_buckets(unequal, 100)), UsageError);
+    std::vector<Param> params{{"w", 0, 1, 64, DType::f32}};
+    communicator.register_parameters(params, plan_buckets(params, 1000));
+    std::vector<float> w(64, rank == 0 ? 1.0f : 2.0f);
+    const Piece piece{&params[0], 0, {w.data(), DType::f32, 64}};
+    communicator.begin_step({0, 0.1, 1});
+    communicator.all_reduce({0, {&piece, 1}});
+    EXPECT_TRUE(communicator.end_step(soon()).committed);
+    EXPECT_EQ(w, std::vector<float>(64, 1.5f));
+    communicator.barrier(soon());
+  });
+}
+
 TEST(Communicator, RefusesMessagesOfAnotherCommunicator) {
   auto transports = connect_threads(2, {.transport = "loopback"});
   on_ranks(2, [&](std::uint32_t rank) {

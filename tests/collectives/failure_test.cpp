@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
+#include <limits>
 #include <optional>
+#include <stdexcept>
 
 #include <tightwire/communicator.hpp>
 
@@ -51,6 +54,44 @@ TEST(CommunicatorFailure, ADeadlineNamesTheRankAndWhatWasWaitedFor) {
     }
     over = true;
     over.notify_all();
+  });
+}
+
+// Which is not done because it needs the sums of others.
+TEST(CommunicatorFailure, ADeadlineOfTheVoteNamesTheRankThatKeepsThisOneFromEncoding) {
+  GroupSpec spec = group_of(3);
+  for (Param& param : spec.params) param.dtype = DType::f32;
+  spec.options.algorithm = "ring";
+  auto transports = connect_threads(3, {.transport = "loopback"});
+  std::latch told(2);
+  on_ranks(3, [&](std::uint32_t rank) {
+    Member member(spec, std::move(transports[rank]));
+    if (rank == 2) return told.wait();
+    Tensors tensors = gradients_of(spec.params, Values::integers, 1, rank);
+    member.communicator().begin_step({1, 0.1, 1});
+    for (std::uint32_t bucket = 0; bucket < member.buckets(); ++bucket) member.hand_over(bucket, tensors);
+    try {
+      member.communicator().verdict(rank == 0 ? Deadline::in(0.2) : soon());
+      ADD_FAILURE() << "a vote without rank 2";
+    } catch (const PeerError& error) {
+      EXPECT_EQ(error.rank(), 2u) << error.what();
+      EXPECT_NE(std::string(error.what()).find("behind it for the vote of step 1"), std::string::npos) << error.what();
+    }
+    told.count_down();
+  });
+}
+
+TEST(CommunicatorFailure, ALogThatThrowsHarmsNobody) {
+  GroupSpec spec = group_of(2);
+  spec.options.log = [](const std::string&) { throw std::runtime_error("a log that throws"); };
+  auto transports = connect_threads(2, {.transport = "loopback"});
+  on_ranks(2, [&](std::uint32_t rank) {
+    Member member(spec, std::move(transports[rank]));
+    Tensors tensors = gradients_of(spec.params, Values::integers, 1, rank);
+    tensors[1].set(0, std::numeric_limits<float>::quiet_NaN());
+    EXPECT_FALSE(member.step(1, tensors).committed);
+    member.communicator().abort("enough");
+    EXPECT_THROW(member.communicator().barrier(soon()), PeerError);
   });
 }
 

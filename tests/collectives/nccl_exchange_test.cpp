@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <latch>
 #include <optional>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "collectives/plan.hpp"
 #include "collectives/transports/wrapper.hpp"
 #include "kernels/base/place.hpp"
+#include "kernels/cuda/stream.hpp"
 #include "tests/support/exchange_cost.hpp"
 #include "tests/support/mock_nccl.hpp"
 #include "tests/support/ranks.hpp"
@@ -44,6 +46,41 @@ TEST_F(NcclExchange, SumsLinearPayloadsItself) {
             }
         }
       });
+}
+
+// On a stream that waits for nothing else.
+TEST_F(NcclExchange, WhoJoinsFindsTheMean) {
+  for (const char* algorithm : {"two_shot", "all_gather_reduce", "ring"})
+    with_group(group_on_devices(2, "identity", algorithm), [&](Member& member) {
+      Tensors tensors = gradients_of(member.params(), Values::integers, 1, member.rank());
+      const Tensors other = gradients_of(member.params(), Values::integers, 1, 1 - member.rank());
+      const cuda::Stream stream;
+      const Exec reader{.backend = Backend::cuda, .stream = stream.get()};
+      std::vector<std::pair<Piece, Work>> works;
+      member.communicator().begin_step({1, 0.1, 1});
+      for (std::uint32_t bucket = 0; bucket < member.buckets(); ++bucket) {
+        const auto pieces = member.pieces(bucket, tensors);
+        works.emplace_back(pieces.front(), member.communicator().all_reduce({bucket, pieces}));
+      }
+      std::vector<Block> means;
+      for (auto& [piece, work] : works) {
+        work.join(reader, soon());
+        means.push_back(allocate_block(memory_of(Residence::pinned), piece.data.bytes() + 1));
+        copy_bytes(reader, {static_cast<const std::byte*>(piece.data.data), piece.data.bytes()},
+                   {means.back().get(), piece.data.bytes()});
+      }
+      synchronize(reader);
+      for (std::size_t i = 0; i < works.size(); ++i) {
+        const Piece& piece = works[i].first;
+        const std::uint32_t param = piece.param->id;
+        const auto* mean = reinterpret_cast<const float*>(means[i].get());
+        for (std::uint64_t k = 0; k < piece.data.count; ++k)
+          ASSERT_EQ(mean[k], (tensors[param].get(piece.first + k) + other[param].get(piece.first + k)) / 2)
+              << algorithm;
+      }
+      EXPECT_TRUE(member.communicator().end_step(soon()).committed);
+      for (auto& [piece, work] : works) work.join(reader, soon());  // of a step that is over
+    });
 }
 
 TEST_F(NcclExchange, RandomIndicesAreSummedToo) {
@@ -202,6 +239,35 @@ TEST_F(NcclExchange, AWaitForAStartEndsAtItsOwnDeadline) {
     const auto message = message_of<PeerError>([&] { work.wait(Deadline::in(0.01)); });
     EXPECT_EQ(message, "rank 0 waited for rank 1 until the deadline: the device's exchange of bucket 0");
   });
+}
+
+// What a rank waits for is the other's whose vote is missing, whichever bucket it asks for.
+TEST_F(NcclExchange, ADeadlineNamesTheRankThatHandsNothingOver) {
+  for (const bool last : {false, true}) {
+    const GroupSpec spec = group_on_devices(4, "int8", "two_shot");
+    auto transports = connect_threads(4, {.transport = spec.transport, .deadline_seconds = 3600});
+    std::latch told(3);
+    on_ranks(4, [&](std::uint32_t rank) {
+      std::optional<Member> member(std::in_place, spec, std::move(transports[rank]));
+      member->communicator().barrier(soon());
+      if (rank == 3) return told.wait();
+      Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+      member->communicator().begin_step({1, 0.1, 1});
+      std::vector<Work> works;
+      for (std::uint32_t bucket = 0; bucket < member->buckets(); ++bucket)
+        works.push_back(member->hand_over(bucket, tensors));
+      MockNccl::wait_for_polls(rank, 100);
+      try {
+        (last ? works.back() : works.front()).wait(rank == 0 ? Deadline::in(0.5) : soon());
+        ADD_FAILURE() << "a mean without rank 3";
+      } catch (const PeerError& error) {
+        EXPECT_EQ(error.rank(), 3u) << error.what();
+      }
+      member.reset();
+      told.count_down();
+    });
+    MockNccl::reset();
+  }
 }
 
 TEST_F(NcclExchange, AnAbortEndsTheWaitForAStart) {

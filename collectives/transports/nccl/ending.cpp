@@ -31,6 +31,8 @@ void NcclTransport::fail() {
     tell(rank(), error.what());
   } catch (const CudaError& error) {
     tell(rank(), error.what());
+  } catch (const PeerError& error) {
+    tell(error.rank(), error.what());
   } catch (const std::exception&) {  // of the control transport, which tells others by itself
   }
   comm_.abort();

@@ -10,6 +10,15 @@ const Exec& CopyStreams::of(std::uint32_t device) {
   return lane != lanes_.end() ? lane->place : lanes_.emplace_back(device).place;
 }
 
+std::optional<Failure> CopyStreams::failure() const {
+  try {
+    for (const Lane& lane : lanes_) cuda::synchronize(lane.place);
+  } catch (const CudaError&) {
+    return Failure::current();
+  }
+  return std::nullopt;
+}
+
 void CopyStreams::settle() noexcept {
   for (const Lane& lane : lanes_) try {
       cuda::synchronize(lane.place);

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 
 #include <tightwire/exec.hpp>
 
+#include "collectives/failure.hpp"
 #include "kernels/cuda/stream.hpp"
 
 namespace tw::ucx {
@@ -22,6 +24,8 @@ class CopyStreams {
   /// Where copies to and from a device's memory go; stays as long as this. Throws CudaError where there is no such
   /// device.
   const Exec& of(std::uint32_t device);
+  /// What a device that failed says, which UCX may have met in a message before.
+  std::optional<Failure> failure() const;
   /// Blocks until all copies are done. Never throws: a device that failed copies nothing more.
   void settle() noexcept;
 

@@ -84,6 +84,7 @@ std::shared_ptr<PendingGroup> Core::post(const Exec& exec, std::span<const Op> o
     }
   } catch (...) {
     journal_.fail(Failure::current());
+    settle(*group);  // of the ops before: their memory is the caller's again
     throw;
   }
   return group;
@@ -199,6 +200,8 @@ void Core::run_workers() {
       if (ends ? ++last_words == kMostLastWords : journal_.completions != completions) break;
     }
   }
+  if (!broken_.empty() || journal_.suspicion)
+    if (auto own = copies_.failure()) journal_.fail(std::move(*own));
   for (const std::uint32_t peer : ended) lose(peer, "its process has ended");
   for (const auto& [peer, how] : std::exchange(broken_, {})) lose(peer, how);
   journal_.confirm();

@@ -180,6 +180,9 @@ bool Inbox::fetches_from(std::uint32_t peer) const {
 }
 
 void Inbox::forget(std::uint32_t peer) {
+  for (const auto& [sequence, early] : peers_[peer].early)
+    if (early.descriptor != nullptr) ucp_am_data_release(early.fabric->worker(), early.descriptor);
+  peers_[peer].early.clear();
   for (const Announced& message : peers_[peer].announced)
     ucp_am_data_release(message.fabric->worker(), message.descriptor);
   peers_[peer].announced.clear();
