@@ -11,8 +11,9 @@ void run_on_devices(std::uint32_t ranks, const std::function<void(DeviceRank&)>&
                     const std::vector<ConnectOptions>& options) {
   const auto meeting = ThreadBootstrap::meeting(ranks);
   on_ranks(ranks, [&](std::uint32_t rank) {
+    const cuda::CurrentDevice current(device_of(rank));
     ThreadBootstrap bootstrap(meeting, rank);
-    DeviceRank self(connect_over(bootstrap, options[std::min<std::size_t>(rank, options.size() - 1)]));
+    DeviceRank self(connect_over(bootstrap, options[std::min<std::size_t>(rank, options.size() - 1)]), device_of(rank));
     body(self);
   });
 }
@@ -50,13 +51,14 @@ TEST_P(DeviceContract, WorkOnAnyStreamFindsWhatIsDone) {
   run(2, [](DeviceRank& self) {
     constexpr std::size_t kCount = 1000;
     const std::vector<float> own(kCount, 1.0f + static_cast<float>(self.rank()));
-    const cuda::DeviceBuffer<float> mine(kCount), theirs(kCount), sum(kCount);
+    const std::uint32_t device = self.exec.device;
+    const cuda::DeviceBuffer<float> mine(kCount, device), theirs(kCount, device), sum(kCount, device);
     for (const auto* buffer : {&mine, &sum}) cuda::copy<float>(self.exec, own, buffer->span());
     const auto bytes = [](const cuda::DeviceBuffer<float>& floats) { return std::as_writable_bytes(floats.span()); };
     const std::uint32_t peer = 1 - self.rank();
     self.speaker().finish(self.post({{Op::Kind::send, peer, Tag{0}, bytes(mine), Space::device},
                                      {Op::Kind::receive, peer, Tag{0}, bytes(theirs), Space::device}}));
-    const cuda::Stream other;
+    const cuda::Stream other(self.exec.device);
     Exec elsewhere = self.exec;
     elsewhere.stream = other.get();
     cuda::synchronize(self.exec);  // `sum` was uploaded there

@@ -26,8 +26,12 @@ using DeviceBytes = cuda::DeviceBuffer<std::byte>;
 /// One rank's transport and stream, used on one thread.
 class DeviceRank {
  public:
-  explicit DeviceRank(TransportPtr transport) : transport_(std::move(transport)), speaker_(*transport_) {
-    exec.backend = Backend::cuda;
+  /// `device` is the thread's current one.
+  explicit DeviceRank(TransportPtr transport, std::uint32_t device = 0)
+      : exec{.backend = Backend::cuda, .device = device},
+        stream_(exec.device),
+        transport_(std::move(transport)),
+        speaker_(*transport_) {
     exec.stream = stream_.get();
   }
 
@@ -38,7 +42,7 @@ class DeviceRank {
   void leave() { transport_.reset(); }
 
   std::unique_ptr<DeviceBytes> upload(const Bytes& bytes) const {
-    auto device = std::make_unique<DeviceBytes>(bytes.size());
+    auto device = std::make_unique<DeviceBytes>(bytes.size(), exec.device);
     if (!bytes.empty()) cuda::copy<std::byte>(exec, bytes, device->span());
     return device;
   }
@@ -64,7 +68,6 @@ class DeviceRank {
   Exec exec;
 
  private:
-  cuda::CurrentDevice current_{0};
   cuda::Stream stream_;
   TransportPtr transport_;
   Speaker speaker_;

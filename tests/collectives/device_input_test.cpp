@@ -53,11 +53,12 @@ TEST(DeviceInput, HostMemoryAndOtherDevicesAreRefused) {
     communicator.begin_step({0, 0.1, 1});
     auto message = message_of<UsageError>([&] { communicator.all_reduce({0, {&piece, 1}}); });
     EXPECT_NE(message.find("'w' lies in pageable host memory"), std::string::npos) << message;
-    const Exec elsewhere{.backend = Backend::cuda, .device = 1};
+    const Exec elsewhere{.backend = Backend::cuda, .device = 63};
+    const std::string own = std::to_string(device_of(member.rank()));
     Tensors tensors = gradients_of(member.params(), Values::integers, 0, member.rank());
     const auto pieces = member.pieces(0, tensors);
     message = message_of<UsageError>([&] { communicator.all_reduce(elsewhere, {0, pieces}); });
-    EXPECT_NE(message.find("made on CUDA device 1; the communicator's is 0"), std::string::npos) << message;
+    EXPECT_NE(message.find("made on CUDA device 63; the communicator's is " + own), std::string::npos) << message;
     communicator.all_reduce({0, pieces});
     EXPECT_TRUE(communicator.end_step(soon()).committed) << "the step goes on";
   });
@@ -66,8 +67,8 @@ TEST(DeviceInput, HostMemoryAndOtherDevicesAreRefused) {
 TEST(DeviceInput, AnotherStreamMayHaveMadeGradients) {
   GroupSpec spec{.ranks = 2, .params = {{"w", 0, 1, 8, DType::f32}}, .devices = Devices::all};
   with_group(spec, [](Member& member) {
-    const cuda::Stream stream;
-    const Exec made_by{.backend = Backend::cuda, .stream = stream.get()};
+    const cuda::Stream stream(device_of(member.rank()));
+    const Exec made_by{.backend = Backend::cuda, .device = stream.device(), .stream = stream.get()};
     Tensors tensors = gradients_of(member.params(), Values::integers, 0, member.rank());
     const auto pieces = member.pieces(0, tensors);
     member.communicator().begin_step({0, 0.1, 1});

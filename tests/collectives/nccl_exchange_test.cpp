@@ -54,8 +54,8 @@ TEST_F(NcclExchange, WhoJoinsFindsTheMean) {
     with_group(group_on_devices(2, "identity", algorithm), [&](Member& member) {
       Tensors tensors = gradients_of(member.params(), Values::integers, 1, member.rank());
       const Tensors other = gradients_of(member.params(), Values::integers, 1, 1 - member.rank());
-      const cuda::Stream stream;
-      const Exec reader{.backend = Backend::cuda, .stream = stream.get()};
+      const cuda::Stream stream(device_of(member.rank()));
+      const Exec reader{.backend = Backend::cuda, .device = stream.device(), .stream = stream.get()};
       std::vector<std::pair<Piece, Work>> works;
       member.communicator().begin_step({1, 0.1, 1});
       for (std::uint32_t bucket = 0; bucket < member.buckets(); ++bucket) {
@@ -137,7 +137,7 @@ TEST_F(NcclExchange, TakesTheStepsOfTheFormula) {
 // Else the one would wait in device memory for what the other never sends there.
 TEST_F(NcclExchange, RanksThatDisagreeOnWhereGradientsLieAreToldAtRegistration) {
   GroupSpec spec = group_on_devices(2, "int8", "two_shot");
-  auto transports = connect_threads(2, {.transport = spec.transport});
+  auto transports = connect_group(spec);
   on_ranks(2, [&](std::uint32_t rank) {
     GroupSpec own = spec;
     own.devices = rank == 0 ? Devices::all : Devices::none;
@@ -174,7 +174,7 @@ class Harming final : public TransportWrapper {
 // was made of what rank 1 got.
 std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
   std::atomic<std::uint32_t> committed = 0;
-  auto transports = connect_threads(spec.ranks, {.transport = spec.transport});
+  auto transports = connect_group(spec);
   std::string outcome;
   on_ranks(spec.ranks, [&](std::uint32_t rank) {
     TransportPtr transport = std::move(transports[rank]);
@@ -218,7 +218,7 @@ TEST_F(NcclExchange, IndicesOutOfOrderEndTheStep) {
 // and rank 0's communicator is gone. Deadlines of the transport are so far away that CTest would end the wait for one.
 void while_starting(const std::function<void(Member&, Work&)>& body) {
   const GroupSpec spec = group_on_devices(2, "int8", "two_shot");
-  auto transports = connect_threads(2, {.transport = spec.transport, .deadline_seconds = 3600});
+  auto transports = connect_group(spec, 3600);
   std::promise<void> over;
   on_ranks(2, [&](std::uint32_t rank) {
     std::optional<Member> member(std::in_place, spec, std::move(transports[rank]));
@@ -245,7 +245,7 @@ TEST_F(NcclExchange, AWaitForAStartEndsAtItsOwnDeadline) {
 TEST_F(NcclExchange, ADeadlineNamesTheRankThatHandsNothingOver) {
   for (const bool last : {false, true}) {
     const GroupSpec spec = group_on_devices(4, "int8", "two_shot");
-    auto transports = connect_threads(4, {.transport = spec.transport, .deadline_seconds = 3600});
+    auto transports = connect_group(spec, 3600);
     std::latch told(3);
     on_ranks(4, [&](std::uint32_t rank) {
       std::optional<Member> member(std::in_place, spec, std::move(transports[rank]));

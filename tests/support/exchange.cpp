@@ -95,7 +95,10 @@ CommunicatorOptions Member::options_of(const GroupSpec& spec, const Transport& t
   CommunicatorOptions options = spec.options;
   const bool on_device =
       spec.devices == Devices::all || (spec.devices == Devices::mixed && !lies_on_host(transport.rank()));
-  if (on_device) options.exec.backend = Backend::cuda;
+  if (on_device) {
+    options.exec.backend = Backend::cuda;
+    options.exec.device = device_of(transport.rank());
+  }
   return options;
 }
 
@@ -110,8 +113,8 @@ Member::Member(const GroupSpec& spec, TransportPtr transport)
     maker_.stream = stream_->get();
     for (const Param& param : params_) {
       const std::size_t bytes = param.count() * bytes_of(param.dtype) + 1;
-      copies_.push_back(
-          {allocate_block(memory_of(Residence::pinned), bytes), allocate_block(memory_of(Residence::device), bytes)});
+      copies_.push_back({allocate_block(memory_of(Residence::pinned), bytes),
+                         allocate_block(memory_of(Residence::device, options_.exec.device), bytes)});
     }
   }
   communicator_.register_parameters(params_, buckets_);
@@ -168,13 +171,16 @@ std::vector<std::byte> Member::saved_state() {
   return saved;
 }
 
-std::vector<TransportPtr> connect_group(const GroupSpec& spec) {
-  if (spec.staged_transport.empty()) return connect_threads(spec.ranks, {.transport = spec.transport});
+std::vector<TransportPtr> connect_group(const GroupSpec& spec, double deadline_seconds) {
   std::vector<TransportPtr> transports(spec.ranks);
   const auto meeting = ThreadBootstrap::meeting(spec.ranks);
   on_ranks(spec.ranks, [&](std::uint32_t rank) {
+    std::optional<cuda::CurrentDevice> current;
+    if (spec.devices != Devices::none) current.emplace(device_of(rank));
     ThreadBootstrap bootstrap(meeting, rank);
-    transports[rank] = connect_over(bootstrap, {.transport = stages(rank) ? spec.staged_transport : spec.transport});
+    const bool stages_it = stages(rank) && !spec.staged_transport.empty();
+    transports[rank] = connect_over(bootstrap, {.transport = stages_it ? spec.staged_transport : spec.transport,
+                                                .deadline_seconds = deadline_seconds});
   });
   return transports;
 }

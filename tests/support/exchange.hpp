@@ -124,7 +124,7 @@ class Member {
 };
 
 /// The transports of a group, by rank.
-std::vector<TransportPtr> connect_group(const GroupSpec& spec);
+std::vector<TransportPtr> connect_group(const GroupSpec& spec, double deadline_seconds = 30);
 /// Runs `body` on every rank of a fresh group.
 void with_group(const GroupSpec& spec, const std::function<void(Member&)>& body);
 

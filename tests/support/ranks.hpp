@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/cuda/device.hpp"
+
 namespace tw::test {
 
 /// Runs `body(rank)` on a thread each and waits for all. What a body throws fails the test, naming the rank.
@@ -23,5 +25,8 @@ void on_ranks(std::uint32_t ranks, const Body& body) {
       }
     });
 }
+
+/// The device of a rank, where there is one: they go round.
+inline std::uint32_t device_of(std::uint32_t rank) { return rank % cuda::device_count(); }
 
 }  // namespace tw::test

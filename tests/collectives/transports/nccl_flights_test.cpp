@@ -70,7 +70,7 @@ TEST_F(NcclTest, TheEndOfAGroupEndsTheSleep) {
 TEST_F(NcclTest, ASleeperAsksOnceForEachStream) {
   run(2, [](NcclRank& self) {
     HeldEvents held;
-    const cuda::Stream second;
+    const cuda::Stream second(self.exec.device);
     void* const first = self.exec.stream;
     const Exchange one(self), other(self);
     self.exec.stream = second.get();

@@ -52,14 +52,17 @@ struct SectorCount {
   }
 };
 
+const char* kind_of_miss(const Allocation* found, int device) {
+  if (!found) return "global access out of bounds";
+  if (found->freed) return "use after free";
+  return found->serves(device) ? "global access out of bounds" : "memory of another device";
+}
+
 void global_miss(Lanes& a, int lane) {
   std::uint64_t at = a.addr[lane];
   Allocation* o = memory().find(at);
   std::string what = verb(a.in) + std::to_string(a.bytes) + " bytes at " + hex(at);
-  if (o && o->freed)
-    a.bad(lane, "use after free", what + ", " + memory().describe(at));
-  else
-    a.bad(lane, "global access out of bounds", what + ", " + memory().describe(at));
+  a.bad(lane, kind_of_miss(o, a.w.launch->device), what + ", " + memory().describe(at));
 }
 
 void note_written(Lanes& a, Allocation* o, int lane) {
@@ -90,9 +93,9 @@ void touch_global(Lanes& a, std::uint32_t m) {
     int lane = lowest(r);
     std::uint64_t at = a.addr[lane];
     if (!a.aligned(lane)) continue;
-    if (!o->contains(at, a.bytes)) {
+    if (!o->contains(at, a.bytes) || !o->serves(l.device)) {
       Allocation* found = mem.find(at);
-      if (!found || !found->contains(at, a.bytes)) {
+      if (!found || !found->contains(at, a.bytes) || !found->serves(l.device)) {
         global_miss(a, lane);
         continue;
       }
@@ -303,9 +306,8 @@ std::uint8_t* resolve_range(Warp& w, const Inst& in, int lane, Space space, std:
     return b.shared.data() + address;
   }
   Allocation* o = memory().find(address);
-  if (!o || !o->contains(address, bytes)) {
-    finding(w, in, lane, o && o->freed ? "use after free" : "global access out of bounds",
-            what + ", " + memory().describe(address));
+  if (!o || !o->contains(address, bytes) || !o->serves(w.launch->device)) {
+    finding(w, in, lane, kind_of_miss(o, w.launch->device), what + ", " + memory().describe(address));
     return nullptr;
   }
   Counters::Traffic& t = write ? w.launch->counters->store : w.launch->counters->load;

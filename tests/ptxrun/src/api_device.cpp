@@ -1,4 +1,5 @@
-// One pretended device: sm_90, 132 SMs (PTXRUN_MULTIPROCESSORS), the limits of an H200. Errors and versions.
+// Pretended devices: one (PTXRUN_DEVICES), sm_90, 132 SMs (PTXRUN_MULTIPROCESSORS), the limits of an H200; none reaches
+// the memory of another. Errors and versions.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -8,12 +9,21 @@
 namespace ptxrun {
 namespace {
 
-int multiprocessors() {
-  const char* wanted = std::getenv("PTXRUN_MULTIPROCESSORS");
-  return wanted ? std::max(1, std::atoi(wanted)) : 132;
+int number_of(const char* variable, int otherwise) {
+  const char* wanted = std::getenv(variable);
+  return wanted ? std::max(1, std::atoi(wanted)) : otherwise;
 }
+int multiprocessors() { return number_of("PTXRUN_MULTIPROCESSORS", 132); }
 
-// What a thread's current context is to the driver: this file makes none.
+constexpr int kMostDevices = 64;
+int devices() {
+  static const int count = std::min(number_of("PTXRUN_DEVICES", 1), kMostDevices);
+  return count;
+}
+bool exists(int device) { return device >= 0 && device < devices(); }
+
+// What a thread's current context is to the driver: one of a device, or none before it chose one.
+char contexts[kMostDevices];
 thread_local void* current_context = nullptr;
 int get_current_context(void** context) {
   *context = current_context;
@@ -128,6 +138,9 @@ const ErrorName& name_of(cudaError_t e) {
 }
 
 }  // namespace
+
+int current_device() { return current_context ? static_cast<int>(static_cast<char*>(current_context) - contexts) : 0; }
+
 }  // namespace ptxrun
 
 using namespace ptxrun;
@@ -135,20 +148,22 @@ using namespace ptxrun;
 extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* n) {
-  *n = 1;
+  *n = devices();
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* d) {
-  *d = 0;
+  *d = current_device();
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int d) {
   Call call;
-  return call(d == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+  if (!exists(d)) return call(cudaErrorInvalidDevice);
+  current_context = contexts + d;
+  return call();
 }
 cudaError_t cudaInitDevice(int d, unsigned, unsigned) {
   Call call;
-  return call(d == 0 ? cudaSuccess : cudaErrorInvalidDevice);
+  return call(exists(d) ? cudaSuccess : cudaErrorInvalidDevice);
 }
 cudaError_t cudaDeviceReset() { return cudaSuccess; }
 cudaError_t cudaDeviceSynchronize() {
@@ -176,20 +191,20 @@ cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
   *can = 0;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetPCIBusId(char* id, int n, int) {
-  std::snprintf(id, std::size_t(n), "0000:00:00.0");
+cudaError_t cudaDeviceGetPCIBusId(char* id, int n, int device) {
+  std::snprintf(id, std::size_t(n), "0000:%02x:00.0", device);
   return cudaSuccess;
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr a, int device) {
   Call call;
-  if (device != 0) return call(cudaErrorInvalidDevice);
+  if (!exists(device)) return call(cudaErrorInvalidDevice);
   *value = attribute(a);
   return call();
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   Call call;
-  if (device != 0) return call(cudaErrorInvalidDevice);
+  if (!exists(device)) return call(cudaErrorInvalidDevice);
   *p = {};
   std::snprintf(p->name, sizeof p->name, "ptxrun (interpreted sm_90)");
   p->totalGlobalMem = 141ull << 30;

@@ -11,6 +11,13 @@ struct Configuration {
 };
 thread_local std::vector<Configuration> configurations;
 
+cudaError_t check_device(cudaStream_t stream) {
+  const int of_stream = device_of(stream), current = current_device();
+  if (of_stream == current) return cudaSuccess;
+  return complain(cudaErrorInvalidResourceHandle, "launch on a stream of device " + std::to_string(of_stream) +
+                                                      " while device " + std::to_string(current) + " is current");
+}
+
 cudaError_t check_shape(const Kernel& k, const Program& p, dim3 grid, dim3 block, std::size_t shared) {
   std::uint64_t threads = std::uint64_t(block.x) * block.y * block.z;
   if (!threads || threads > 1024 || block.x > 1024 || block.y > 1024 || block.z > 64 || !grid.x || !grid.y || !grid.z ||
@@ -51,7 +58,9 @@ cudaError_t launch_kernel(const void* function, dim3 grid, dim3 block, void** ar
   Program* p = program_of(*k);
   if (!p) return cudaErrorInvalidDeviceFunction;
   if (cudaError_t e = check_shape(*k, *p, grid, block, shared)) return e;
+  if (cudaError_t e = check_device(stream)) return e;
   auto l = std::make_shared<Launch>();
+  l->device = current_device();
   l->program = p;
   l->grid = {grid.x, grid.y, grid.z};
   l->block = {block.x, block.y, block.z};

@@ -54,11 +54,11 @@ cudaError_t fill(void* to, int value, std::size_t n) {
   memory().mark_written(reinterpret_cast<std::uint64_t>(to), n);
   return cudaSuccess;
 }
-cudaError_t allocate(void** p, std::size_t n) {
+cudaError_t allocate(void** p, std::size_t n, int device) {
   if (!p) return cudaErrorInvalidValue;
   *p = nullptr;
   if (!n) return cudaSuccess;
-  Allocation* a = memory().allocate(n, "allocation");
+  Allocation* a = memory().allocate(n, "allocation", device);
   if (!a) return cudaErrorMemoryAllocation;
   *p = reinterpret_cast<void*>(a->begin);
   return cudaSuccess;
@@ -104,20 +104,20 @@ extern "C" {
 
 cudaError_t cudaMalloc(void** p, std::size_t n) {
   Call call;
-  return call(allocate(p, n));
+  return call(allocate(p, n, current_device()));
 }
 cudaError_t cudaFree(void* p) {
   drain();
   Call call;
   return call(release(p));
 }
-cudaError_t cudaMallocAsync(void** p, std::size_t n, cudaStream_t) {
+cudaError_t cudaMallocAsync(void** p, std::size_t n, cudaStream_t s) {
   Call call;
-  return call(allocate(p, n));
+  return call(allocate(p, n, device_of(s)));
 }
-cudaError_t cudaMallocFromPoolAsync(void** p, std::size_t n, cudaMemPool_t, cudaStream_t) {
+cudaError_t cudaMallocFromPoolAsync(void** p, std::size_t n, cudaMemPool_t, cudaStream_t s) {
   Call call;
-  return call(allocate(p, n));
+  return call(allocate(p, n, device_of(s)));
 }
 cudaError_t cudaFreeAsync(void* p, cudaStream_t s) {
   Call call;
@@ -254,6 +254,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* a, const void* p) {
     return call();
   }
   a->type = o->owned ? cudaMemoryTypeDevice : cudaMemoryTypeHost;
+  a->device = o->device == kEvery ? 0 : o->device;
   a->devicePointer = const_cast<void*>(p);
   if (!o->owned) a->hostPointer = const_cast<void*>(p);
   return call();
@@ -272,7 +273,7 @@ void* ptxrun_map(void* address, std::size_t n, int writes) {
 cudaError_t cudaMallocPitch(void** p, std::size_t* pitch, std::size_t width, std::size_t height) {
   Call call;
   *pitch = (width + 511) / 512 * 512;
-  return call(allocate(p, *pitch * height));
+  return call(allocate(p, *pitch * height, current_device()));
 }
 cudaError_t cudaMemcpyPeer(void* to, int, const void* from, int, std::size_t n) {
   drain(nullptr);

@@ -29,7 +29,7 @@ void read_options() {
 }
 
 void place_variable(Module& m, const Variable& v) {
-  Allocation* a = memory().allocate(v.size, "variable " + v.name);
+  Allocation* a = memory().allocate(v.size, "variable " + v.name, kEvery);
   std::memset(a->data, 0, v.size);
   std::copy_n(v.init.begin(), std::min<std::uint64_t>(v.init.size(), v.size), a->data);
   m.addresses[v.name] = a->begin;

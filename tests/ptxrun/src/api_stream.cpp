@@ -6,13 +6,14 @@
 struct CUstream_st {
   std::shared_ptr<ptxrun::Graph> capture;
   bool origin = false;
-  int priority = 0;
+  int priority = 0, device = 0;
   unsigned flags = 0;
   std::shared_ptr<ptxrun::Lane> lane;  // of work that is done later
 };
 struct CUevent_st {
   std::shared_ptr<std::chrono::steady_clock::time_point> at = std::make_shared<std::chrono::steady_clock::time_point>();
   bool recorded = false;
+  int device = 0;
   ptxrun::Place place;  // where it was recorded, where work is done later
   std::shared_ptr<ptxrun::Graph> capture;
 };
@@ -30,6 +31,8 @@ Graph* captured(cudaStream_t s) { return real(s) && s->capture && s->capture->op
 // The default stream of a thread minds others as the legacy one does, at most.
 std::shared_ptr<Lane> lane_of(cudaStream_t s) { return real(s) ? s->lane : legacy_lane(); }
 }  // namespace
+
+int device_of(cudaStream_t s) { return real(s) ? s->device : current_device(); }
 
 void drain(cudaStream_t s) {
   if (!late()) return;
@@ -62,6 +65,7 @@ extern "C" {
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* s, unsigned flags, int priority) {
   *s = new CUstream_st;
   (*s)->priority = priority;
+  (*s)->device = current_device();
   (*s)->flags = flags;
   if (late()) (*s)->lane = make_lane(flags & cudaStreamNonBlocking ? Minds::none : Minds::legacy);
   return cudaSuccess;
@@ -82,8 +86,8 @@ cudaError_t cudaStreamGetFlags(cudaStream_t s, unsigned* f) {
   *f = real(s) ? s->flags : 0;
   return cudaSuccess;
 }
-cudaError_t cudaStreamGetDevice(cudaStream_t, int* device) {
-  *device = 0;
+cudaError_t cudaStreamGetDevice(cudaStream_t s, int* device) {
+  *device = device_of(s);
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
@@ -114,6 +118,7 @@ cudaError_t cudaStreamAddCallback(cudaStream_t s, cudaStreamCallback_t f, void* 
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) {
   *e = new CUevent_st;
+  (*e)->device = current_device();
   return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* e) { return cudaEventCreateWithFlags(e, 0); }
@@ -123,6 +128,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t e) {
 }
 cudaError_t cudaEventRecordWithFlags(cudaEvent_t e, cudaStream_t s, unsigned) {
   Call call;
+  if (e->device != device_of(s))
+    return call(complain(cudaErrorInvalidResourceHandle, "an event of one device is recorded on a stream of another"));
   e->capture = real(s) ? s->capture : nullptr;
   e->recorded = true;
   const cudaError_t error = submit(s, [at = e->at] {

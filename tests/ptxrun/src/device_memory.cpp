@@ -33,7 +33,7 @@ Allocation* DeviceMemory::add(std::unique_ptr<Allocation> a) {
   return all_.back().get();
 }
 
-Allocation* DeviceMemory::allocate(std::uint64_t size, const std::string& what) {
+Allocation* DeviceMemory::allocate(std::uint64_t size, const std::string& what, int device) {
   if (!next_) reserve_range();
   std::uint64_t span = round_up(size, kAlign) + kRedzone;
   if (in_use_ + size > kDeviceBytes || size > kDeviceBytes || next_ + span > end_) return nullptr;
@@ -44,6 +44,7 @@ Allocation* DeviceMemory::allocate(std::uint64_t size, const std::string& what) 
   a->begin = next_;
   a->size = size;
   a->owned = true;
+  a->device = device;
   a->what = what;
   if (track_writes) a->written.assign(size, 0);
   next_ += span;

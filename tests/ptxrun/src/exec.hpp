@@ -98,6 +98,7 @@ struct Launch {
   Program* program = nullptr;
   Dim grid, block;
   std::uint32_t dynamic_shared = 0, id = 0;
+  int device = 0;
   std::vector<std::uint8_t> params;
   Counters* counters = nullptr;
   std::vector<Issue> issues;

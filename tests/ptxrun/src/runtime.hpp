@@ -52,6 +52,8 @@ class Call {
 
 // Does the work at once, or later; keeps it when the stream is being captured. Later failures stay, as on a GPU.
 cudaError_t submit(cudaStream_t stream, std::function<cudaError_t()> work);
+int device_of(cudaStream_t stream);
+int current_device();  // of the thread
 bool is_captured(cudaStream_t stream);
 // Work of the stream that no capture keeps, for a thread to do; and the wait for all that it has got and minds.
 void do_later(cudaStream_t stream, std::function<void()> work);
