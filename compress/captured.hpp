@@ -36,7 +36,7 @@ namespace tw {
 class CapturedWork {
  public:
   /// Enqueues the work with the context it is given, and nothing by other means; neither allocates nor waits, nor
-  /// depends on the step but through `Context::recorded_step`.
+  /// depends on the step but through `Context::recorded_step` (`Context::step` is empty).
   using Work = std::function<void(const Context&)>;
 
   /// `context` says where (`exec`: a stream of its device that is not the default one, status, a batch if kernels are

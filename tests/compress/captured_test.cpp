@@ -24,19 +24,12 @@ constexpr struct {
   std::uint64_t first, count;
 } kRuns[] = {{1, 0, 77}, {0, 0, 2048}, {0, 2048, 952}};
 
-std::vector<std::string> specs_with_feedback() {
-  std::vector<std::string> specs;
-  for (const std::string& spec : specs_under_test()) {
-    specs.push_back(spec);
-    if (Compressor(spec).codec().traits(kParams[0]).contractive) specs.push_back(spec + "+ef");
-  }
-  return specs;
-}
-
 template <class T>
 std::vector<T> copy_of(std::span<const T> values) {
   return {values.begin(), values.end()};
 }
+
+constexpr StepInfo kInfo{};
 
 // The same runs on any backend, each with its gradient, its body and what is decoded.
 class Runs {
@@ -87,8 +80,6 @@ class Runs {
   }
 
  private:
-  static constexpr StepInfo kInfo{};
-
   template <class T>
   static std::vector<std::vector<T>> all(std::deque<Placed<T>>& arrays) {
     std::vector<std::vector<T>> values;
@@ -133,7 +124,23 @@ TEST(CapturedErrors, BodiesMustBeOfAFixedSize) {
   EXPECT_NE(message.find("'bias'"), std::string::npos) << message;
 }
 
+TEST(CapturedErrors, WithoutCudaItSaysWhatToDo) {
+  if (kHaveCuda) return;
+  const Exec exec{.backend = Backend::cuda};
+  const auto capture = [&] { CapturedWork({exec, kKey, kInfo}, [](const Context&) {}); };
+  EXPECT_NE(message_of<CudaError>(capture).find("-DTW_CUDA=ON"), std::string::npos);
+}
+
 #ifdef TW_TEST_CUDA
+std::vector<std::string> specs_with_feedback() {
+  std::vector<std::string> specs;
+  for (const std::string& spec : specs_under_test()) {
+    specs.push_back(spec);
+    if (Compressor(spec).codec().traits(kParams[0]).contractive) specs.push_back(spec + "+ef");
+  }
+  return specs;
+}
+
 struct Step {
   std::uint64_t step;
   bool good;
@@ -150,6 +157,9 @@ class Captured : public ::testing::TestWithParam<bool> {
     if (GetParam()) exec_.batch = &batch_;
   }
 
+  // Without scratch memory: works have their own.
+  Context of(Runs& runs) const { return {exec_, kKey, kInfo, &runs.state()}; }
+
   cuda::Stream stream_;
   LaunchBatch batch_;
   Exec exec_{.backend = Backend::cuda};
@@ -161,7 +171,7 @@ TEST_P(Captured, EncodesGiveTheHostsBytesInEveryStep) {
   for (const std::string& spec : specs_with_feedback()) {
     SCOPED_TRACE(spec);
     Runs device(spec, exec_), host(spec, kHost);
-    CapturedWork encode = captured_encode(device.context(999), device.compressor(), device.encodes());
+    CapturedWork encode = captured_encode(of(device), device.compressor(), device.encodes());
     std::uint32_t variant = 0;
     for (const Step& step : kSteps) {
       for (Runs* runs : {&device, &host}) runs->provide(variant);
@@ -180,7 +190,7 @@ TEST_P(Captured, DecodesGiveTheHostsValuesInEveryStep) {
     SCOPED_TRACE(spec);
     Runs device(spec, exec_), host(spec, kHost);
     constexpr Blend kHow{Combine::add, 0.25f};
-    CapturedWork decode = captured_decode(device.context(999), device.compressor(), device.decodes(), kHow);
+    CapturedWork decode = captured_decode(of(device), device.compressor(), device.decodes(), kHow);
     for (const Step& step : kSteps) {
       for (Runs* runs : {&device, &host}) {
         runs->provide(static_cast<std::uint32_t>(step.step));
@@ -198,8 +208,10 @@ TEST_P(Captured, WithoutTheRecordAStepIsRepeated) {
   for (const char* spec : {"qsgd", "randomk:ratio=0.1"}) {
     SCOPED_TRACE(spec);
     Runs device(spec, exec_), host(spec, kHost);
-    CapturedWork encode(device.context(5), [&](const Context& context) {
-      Context unaware = context;
+    Context context = of(device);
+    context.key.step = 5;
+    CapturedWork encode(context, [&](const Context& captured) {
+      Context unaware = captured;
       unaware.recorded_step = nullptr;
       std::vector<std::uint32_t> bytes(device.encodes().size());
       device.compressor().encode(unaware, device.encodes(), bytes);
@@ -216,9 +228,9 @@ TEST_P(Captured, WithoutTheRecordAStepIsRepeated) {
 // Some of the slots are written by others meanwhile: no graph that was captured fits.
 TEST_P(Captured, SlotsMayPartAndMeetAgain) {
   Runs device("qsgd:block=64+ef", exec_), host("qsgd:block=64+ef", kHost);
-  CapturedWork encode = captured_encode(device.context(0), device.compressor(), device.encodes());
-  for (std::uint32_t step = 0; step < 12; ++step) {
-    const bool apart = step % 3 == 2;
+  CapturedWork encode = captured_encode(of(device), device.compressor(), device.encodes());
+  for (std::uint32_t step = 0; step < 15; ++step) {
+    const bool apart = step % 5 == 4;
     for (Runs* runs : {&device, &host}) runs->provide(step);
     apart ? device.encode(step, 0, 1) : encode.run(step);
     host.encode(step, 0, apart ? 1 : std::size(kRuns));
@@ -231,8 +243,8 @@ TEST_P(Captured, SlotsMayPartAndMeetAgain) {
 // Two works in turn, and others that use scratch memory between them.
 TEST_P(Captured, WorksKeepTheirMemoryToThemselves) {
   Runs device("topk:ratio=0.1+ef", exec_), other("topk:ratio=0.3", exec_), host("topk:ratio=0.1+ef", kHost);
-  CapturedWork first = captured_encode(device.context(0), device.compressor(), device.encodes().first(2));
-  CapturedWork second = captured_encode(device.context(0), device.compressor(), device.encodes().subspan(2));
+  CapturedWork first = captured_encode(of(device), device.compressor(), device.encodes().first(2));
+  CapturedWork second = captured_encode(of(device), device.compressor(), device.encodes().subspan(2));
   other.provide(77);
   std::size_t reserved = 0;
   for (std::uint32_t step = 0; step < 5; ++step) {
@@ -252,7 +264,7 @@ TEST_P(Captured, WorksKeepTheirMemoryToThemselves) {
 TEST_P(Captured, FailedWorkMayBeRunAgain) {
   Runs device("qsgd", exec_), host("qsgd", kHost);
   bool fails = false;
-  CapturedWork encode(device.context(0), [&](const Context& context) {
+  CapturedWork encode(of(device), [&](const Context& context) {
     std::vector<std::uint32_t> bytes(device.encodes().size());
     device.compressor().encode(context, device.encodes(), bytes);
     if (fails) throw UsageError("as it was told");
@@ -271,11 +283,12 @@ TEST_P(Captured, TheDefaultStreamAndOpenBatchesAreRefused) {
   Runs device("qsgd", exec_);
   Exec exec = exec_;
   exec.stream = nullptr;
-  const StepInfo info{};
-  EXPECT_THROW(captured_encode({exec, kKey, info}, device.compressor(), device.encodes()), UsageError);
-  CapturedWork encode = captured_encode(device.context(0), device.compressor(), device.encodes());
+  EXPECT_THROW(captured_encode({exec, kKey, kInfo}, device.compressor(), device.encodes()), UsageError);
+  CapturedWork encode = captured_encode(of(device), device.compressor(), device.encodes());
   const cuda::BatchScope batch(exec_);
-  if (GetParam()) EXPECT_THROW(encode.run(0), UsageError);
+  if (GetParam()) {
+    EXPECT_THROW(encode.run(0), UsageError);
+  }
 }
 
 // Frames with all that is in front of the bodies, as of the step; and what looks at them when they come from elsewhere.
@@ -318,7 +331,7 @@ TEST_P(CapturedFrames, AreSealedAsOfEveryStep) {
     Placed<std::byte> frame(exec_, Guarded<std::byte>(layout_.max_frame_bytes(), std::byte{}, 48));
     std::vector<EncodeJob> jobs = copy_of(device.encodes());
     for (std::size_t i = 0; i < jobs.size(); ++i) jobs[i].body = layout_.body_room(frame.span(), i);
-    CapturedWork seal(device.context(0), [&](const Context& context) {
+    CapturedWork seal(of(device), [&](const Context& context) {
       std::vector<std::uint32_t> bytes(jobs.size());
       device.compressor().encode(context, jobs, bytes);
       seal_in_place(context.exec, header_of_fixed_size(id_at(0), layout_, checksum, context.recorded_step), checksum,
@@ -338,8 +351,7 @@ TEST_P(CapturedFrames, OfAnotherStepAreFound) {
     Placed<std::uint32_t> status(exec_, Guarded<std::uint32_t>(1));
     Exec exec = exec_;
     exec.status = status.span().data();
-    const StepInfo info{};
-    CapturedWork check({exec, kKey, info}, [&](const Context& context) {
+    CapturedWork check({exec, kKey, kInfo}, [&](const Context& context) {
       check_in_place(context.exec, header_of_fixed_size(id_at(0), layout_, checksum, context.recorded_step), checksum,
                      frame.span());
     });
