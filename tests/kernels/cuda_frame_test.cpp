@@ -118,7 +118,7 @@ TEST_P(CudaFrame, AChecksumCoversTheWholeBody) {
 // Sealed by the reference as of the step itself.
 TEST_P(CudaFrame, MayHaveTheirStepFromARecord) {
   for (const std::uint64_t step : {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{0x8000000500000007}})
-    for (const std::size_t body : kBodies) {
+    for (const std::size_t body : std::span(kBodies).first(5)) {
       FrameHeader header = header_of(1);
       std::memcpy(&header.words[FrameHeader::kStepWord], &step, sizeof step);
       Guarded<std::byte> expected = frame_of(body);
