@@ -42,6 +42,9 @@ struct Context {
   EncodeKey key;
   const StepInfo& step;
   State* state = nullptr;
+  /// Where kernels find the step in place of key.step, for work that is captured once and runs in many steps
+  /// (compress/captured.hpp): an address where `exec` works, which stays. Null: the step is key.step.
+  const std::uint64_t* recorded_step = nullptr;
 };
 
 /// What a codec promises; collectives and memories choose by these, never by name.

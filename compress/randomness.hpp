@@ -12,7 +12,9 @@
 
 #include <tightwire/types.hpp>
 
+#include "compress/codec.hpp"
 #include "kernels/base/philox.hpp"
+#include "kernels/math/step.hpp"
 
 namespace tw {
 namespace detail {
@@ -20,8 +22,8 @@ namespace detail {
 constexpr PhiloxWords words_of(const EncodeKey& key, std::uint32_t param, std::uint32_t rank, std::uint32_t hop) {
   const auto low = [](std::uint64_t value) { return static_cast<std::uint32_t>(value); };
   const auto high = [](std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32); };
-  return {{low(key.seed) ^ rank * 0x9E3779B9u, high(key.seed) ^ high(key.step) * 0x85EBCA6Bu ^ hop * 0xC2B2AE35u},
-          {low(key.step), param}};
+  const PhiloxWords words{{low(key.seed) ^ rank * 0x9E3779B9u, high(key.seed) ^ hop * 0xC2B2AE35u}, {0, param}};
+  return at_step(words, key.step);
 }
 
 }  // namespace detail
@@ -34,6 +36,14 @@ constexpr PhiloxWords sender_words(const EncodeKey& key, std::uint32_t param) {
 /// Words of one parameter in one step that all ranks and hops share.
 constexpr PhiloxWords shared_words(const EncodeKey& key, std::uint32_t param) {
   return detail::words_of(key, param, 0xffffffffu, 0);
+}
+
+/// The key of the words that an op is given: of step 0 where the op brings them to a recorded step itself
+/// (kernels/math/step.hpp).
+constexpr EncodeKey key_for_op(const Context& context) {
+  EncodeKey key = context.key;
+  if (context.recorded_step != nullptr) key.step = 0;
+  return key;
 }
 
 }  // namespace tw

@@ -37,8 +37,31 @@ SlotView State::write(const Param& param, Hop hop, std::string_view name, std::u
            UsageError, "slot '", name, "' of '", param.name, "' (", name_of(hop), ") holds ", slot.count,
            " elements from ", slot.first, "; asked for ", count, " from ", first);
   slot.written = true;
+  if (watched_ != nullptr) watched_->met_.push_back({&slot, slot.live.get()});
   const std::uint64_t begin = first - slot.first;
   return {floats(slot.live, begin, count), floats(slot.next, begin, count)};
+}
+
+State::Writes State::watch(const std::function<void()>& work) {
+  Writes writes;
+  watched_ = &writes;
+  try {
+    work();
+  } catch (...) {
+    watched_ = nullptr;
+    throw;
+  }
+  watched_ = nullptr;
+  return writes;
+}
+
+bool State::would_meet(const Writes& writes) const {
+  return std::all_of(writes.met_.begin(), writes.met_.end(),
+                     [](const Writes::Met& met) { return met.slot->live.get() == met.live; });
+}
+
+void State::write_again(const Writes& writes) {
+  for (const Writes::Met& met : writes.met_) met.slot->written = true;
 }
 
 void State::commit() {

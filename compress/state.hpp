@@ -29,6 +29,8 @@ struct SlotView {
 
 /// Not thread safe; used by the communicator's thread alone.
 class State {
+  struct Slot;
+
  public:
   /// Slots lie where `exec` works; on a device they are written on its stream, which must outlive the state.
   explicit State(const Exec& exec = {}) : exec_(exec) {}
@@ -40,6 +42,24 @@ class State {
   /// Views of [first, first + count) in the slot; the slot's next buffer counts as written from here on. Every element
   /// of a written slot must be written before `commit`. Throws UsageError where no such slot was declared.
   SlotView write(const Param& param, Hop hop, std::string_view name, std::uint64_t first, std::uint64_t count);
+
+  /// Slots that some work writes and the buffers it met: for work that is captured once, and done again by others than
+  /// those who call `write` (compress/captured.hpp).
+  class Writes {
+    friend class State;
+    struct Met {
+      Slot* slot;
+      const std::byte* live;
+    };
+    std::vector<Met> met_;
+  };
+  /// Runs `work` and gives what it writes. Throws what it throws.
+  Writes watch(const std::function<void()>& work);
+  /// Whether the same work would meet the same buffers now. Slots alternate between two, each with the steps that
+  /// wrote it.
+  bool would_meet(const Writes& writes) const;
+  /// The same slots count as written, without a call of `write`.
+  void write_again(const Writes& writes);
 
   /// Swaps live and next of every written slot.
   void commit();
@@ -70,6 +90,7 @@ class State {
   using Key = std::tuple<std::uint32_t, Hop, std::string>;
   Exec exec_;
   std::map<Key, Slot, std::less<>> slots_;
+  Writes* watched_ = nullptr;
 };
 
 }  // namespace tw

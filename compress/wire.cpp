@@ -31,7 +31,8 @@ struct Header {
   std::uint32_t reserved2;
   std::uint32_t crc;  // of the header before this field, then of all that follows the header
 };
-static_assert(sizeof(Header) == kFrameHeaderBytes);
+static_assert(sizeof(Header) == kFrameHeaderBytes && sizeof(Header) == FrameHeader::kBytes);
+static_assert(offsetof(Header, step) == FrameHeader::kStepWord * sizeof(std::uint32_t));
 static_assert(std::endian::native == std::endian::little, "frames are written as the machine holds them");
 
 constexpr std::uint16_t kFlagChecksum = 1;
@@ -125,8 +126,10 @@ std::size_t seal_frame(const FrameId& id, const FrameLayout& layout, Checksum ch
   return end;
 }
 
-FrameHeader header_of_fixed_size(const FrameId& id, const FrameLayout& layout, Checksum checksum) {
-  return std::bit_cast<FrameHeader>(header_of(id, checksum, layout.max_frame_bytes() - kFrameHeaderBytes));
+FrameHeader header_of_fixed_size(const FrameId& id, const FrameLayout& layout, Checksum checksum,
+                                 const std::uint64_t* recorded_step) {
+  const Header header = header_of(id, checksum, layout.max_frame_bytes() - kFrameHeaderBytes);
+  return {std::bit_cast<decltype(FrameHeader::words)>(header), recorded_step};
 }
 
 void open_frame(const FrameId& expected, const FrameLayout& layout, Checksum checksum, std::span<const std::byte> frame,

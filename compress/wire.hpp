@@ -58,7 +58,9 @@ class FrameLayout {
 };
 
 /// The header of a frame of fixed size, but for its checksum: for frames that lie on a device (kernels/frame.hpp).
-FrameHeader header_of_fixed_size(const FrameId& id, const FrameLayout& layout, Checksum checksum);
+/// `recorded_step`, where it is not null, stands for id.step (`Context::recorded_step`).
+FrameHeader header_of_fixed_size(const FrameId& id, const FrameLayout& layout, Checksum checksum,
+                                 const std::uint64_t* recorded_step = nullptr);
 
 /// Completes a frame whose bodies were encoded into their rooms: moves bodies of variable size together, writes table,
 /// header and checksum. Returns the bytes to send.

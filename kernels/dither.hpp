@@ -39,6 +39,7 @@ using DitherView = DitherArrays<const float, const std::uint32_t>;
 struct DitherNoise {
   PhiloxWords words;
   std::uint64_t first;
+  const std::uint64_t* recorded_step = nullptr;  ///< brings the words to it (kernels/math/step.hpp)
 };
 
 using EncodeDithered = void(const Exec&, std::span<const float> values, Norm, DitherNoise, DitherBody);

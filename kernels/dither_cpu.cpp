@@ -7,6 +7,7 @@
 
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/scale.hpp"
+#include "kernels/math/step.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/dither_cpu.cpp"
@@ -214,8 +215,9 @@ float encode_block_feedback(const Block& block, const float* x, Feed residual, s
 template <class Encode>
 HWY_INLINE void for_blocks(const Exec& exec, std::size_t count, Norm norm, const DitherNoise& noise, DitherBody body,
                            Encode encode) {
+  const PhiloxWords words = at_recorded_step(noise.words, noise.recorded_step);
   for (std::size_t begin = 0, b = 0; begin < count; begin += body.block, ++b) {
-    const Block block{noise.words, noise.first + begin, HWY_MIN(body.block, count - begin), body.bits, norm};
+    const Block block{words, noise.first + begin, HWY_MIN(body.block, count - begin), body.bits, norm};
     const float unit = body.units.data()[b] = encode(block, begin, body.words.data() + begin / kGroup * body.bits);
     if (!is_finite(unit)) report(exec, kStatusNonFinite);
   }

@@ -7,6 +7,7 @@
 #include "kernels/cuda/planes.hpp"
 #include "kernels/dither.hpp"
 #include "kernels/math/levels.hpp"
+#include "kernels/math/step.hpp"
 
 namespace tw::cuda {
 namespace {
@@ -32,6 +33,11 @@ struct DitherEncoder : Planes {
   DitherNoise noise;
 
   using Norm = NormOfBlock;
+  __device__ DitherEncoder begun() const {
+    DitherEncoder own = *this;
+    own.noise.words = at_recorded_step(noise.words, noise.recorded_step);
+    return own;
+  }
   template <class Total>
   __device__ BlockScale scale(Total total, unsigned) const {
     return block_scale(norm_of(total), static_cast<float>(levels()));

@@ -6,6 +6,7 @@
 
 #include "kernels/math/lanes.hpp"
 #include "kernels/math/levels.hpp"
+#include "kernels/math/step.hpp"
 #include "kernels/reference.hpp"
 
 namespace tw::reference {
@@ -34,6 +35,7 @@ std::int32_t code_at(DitherView body, std::uint64_t i) {
 
 void encode_dithered(const Exec& exec, std::span<const float> values, Norm norm, DitherNoise noise, DitherBody body) {
   const std::int32_t levels = (1 << (body.bits - 1)) - 1;
+  const PhiloxWords random = at_recorded_step(noise.words, noise.recorded_step);
   std::fill(body.words.begin(), body.words.end(), 0u);
   for_each_block(values.size(), body.block, [&](std::uint64_t b, std::uint64_t begin, std::uint64_t end) {
     const BlockScale scale = block_scale(norm_of(values.subspan(begin, end - begin), norm), static_cast<float>(levels));
@@ -42,7 +44,7 @@ void encode_dithered(const Exec& exec, std::span<const float> values, Norm norm,
     if (scale.inverse == 0.0f) return;
     PhiloxCounter words{};
     for (std::uint64_t i = begin; i < end; ++i) {
-      if (i % 4 == 0) words = noise.words.quad((noise.first + i) / 4);
+      if (i % 4 == 0) words = random.quad((noise.first + i) / 4);
       put(body.words.subspan(i / 32 * body.bits, body.bits), i % 32,
           dithered_level(values[i], scale.inverse, levels, words[i % 4]));
     }

@@ -22,7 +22,12 @@ enum class Checksum : std::uint8_t { none, crc32c };
 
 /// As it travels, but for the last word, which is the ops' own.
 struct FrameHeader {
-  std::array<std::uint32_t, 20> words;
+  static constexpr std::size_t kWords = 20, kBytes = 4 * kWords;
+  static constexpr std::size_t kStepWord = 8;  ///< the step's low half; the high one follows
+
+  std::array<std::uint32_t, kWords> words;
+  /// Whose step takes the place of the words' when a kernel runs (kernels/math/step.hpp); null: they hold it.
+  const std::uint64_t* recorded_step = nullptr;
 };
 
 /// `frame` is the header's room and the body: on 16 bytes, a multiple of 16 long. `found` are the status words of the

@@ -8,7 +8,8 @@
 namespace tw::cuda {
 namespace {
 
-constexpr unsigned kWordsOfHeader = 20, kCrcWord = kWordsOfHeader - 1;
+constexpr unsigned kWordsOfHeader = FrameHeader::kWords, kCrcWord = kWordsOfHeader - 1;
+constexpr unsigned kStepWord = FrameHeader::kStepWord;
 constexpr unsigned kRowBytes = kThreads * sizeof(uint4);  // what a block reads at once
 constexpr unsigned kRowsOfTile = 64;
 constexpr std::uint64_t kTileWords = std::uint64_t{kRowsOfTile} * kThreads;
@@ -19,17 +20,43 @@ std::uint32_t crc_but_for_body(const FrameHeader& header, std::uint64_t body_byt
   return crc_product(crc_power_of_bytes(body_bytes), ~crc32c(covered)) ^ ~0u;
 }
 
-// A thread's word, chosen among registers or constants: an array that is indexed would lie in local memory.
-__device__ std::uint32_t own_word(const FrameHeader& header) {
-  std::uint32_t own = 0;
+// A frame's header but for the register of its body. A recorded step is 0 in it, and is added by the kernel: so to the
+// CRC, which is linear, as the product with a factor.
+struct HeaderWords {
+  FrameHeader header;
+  std::uint32_t low_factor = 0, high_factor = 0;
+
+  HeaderWords(const FrameHeader& given, Checksum checksum, std::uint64_t frame_bytes) : header(given) {
+    const bool sums = checksum == Checksum::crc32c;
+    const std::uint64_t body_bytes = frame_bytes - FrameHeader::kBytes;
+    if (header.recorded_step != nullptr) header.words[kStepWord] = header.words[kStepWord + 1] = 0;
+    header.words.back() = sums ? crc_but_for_body(header, body_bytes) : 0;
+    if (header.recorded_step == nullptr || !sums) return;
+    low_factor = crc_power_of_bytes((kCrcWord - kStepWord) * sizeof(std::uint32_t) + body_bytes);
+    high_factor = crc_power_of_bytes((kCrcWord - kStepWord - 1) * sizeof(std::uint32_t) + body_bytes);
+  }
+
+  // A thread's word, chosen among registers or constants: an array that is indexed would lie in local memory.
+  __device__ std::uint32_t own() const {
+    std::uint32_t own = 0;
 #pragma unroll
-  for (unsigned w = 0; w < kWordsOfHeader; ++w) own = w == threadIdx.x ? header.words[w] : own;
-  return own;
-}
+    for (unsigned w = 0; w < kWordsOfHeader; ++w) own = w == threadIdx.x ? header.words[w] : own;
+    return header.recorded_step == nullptr ? own : own ^ of_step(*header.recorded_step);
+  }
+
+ private:
+  // What the step adds to the thread's word.
+  __device__ std::uint32_t of_step(std::uint64_t step) const {
+    const auto low = static_cast<std::uint32_t>(step), high = static_cast<std::uint32_t>(step >> 32);
+    if (threadIdx.x == kStepWord) return low;
+    if (threadIdx.x == kStepWord + 1) return high;
+    return threadIdx.x == kCrcWord ? crc_product(low_factor, low) ^ crc_product(high_factor, high) : 0;
+  }
+};
 
 // Threads: one a word of the header, and one a status word. Shared memory: none. Bytes: 80 written. Deterministic.
 struct HeaderKernel {
-  FrameHeader header;
+  HeaderWords header;
   std::uint32_t* frame;
   const std::uint32_t* found;
   std::uint32_t sources;
@@ -38,18 +65,18 @@ struct HeaderKernel {
     std::uint32_t bits = 0;
     for (std::uint32_t source = threadIdx.x; source < sources; source += kThreads) bits |= found[source];
     const bool spoilt = __syncthreads_or((bits & (kStatusBadFrame | kStatusBadPayload)) != 0) != 0;
-    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : own_word(header);
+    if (threadIdx.x < kWordsOfHeader) frame[threadIdx.x] = spoilt && threadIdx.x == 0 ? 0 : header.own();
   }
 };
 
 // Threads: one a word of the header, of the first warp. Shared memory: none. Bytes: 80 read. Deterministic.
 struct CompareKernel {
-  FrameHeader expected;
+  HeaderWords expected;
   const std::uint32_t* frame;
   std::uint32_t* status;
 
   __device__ void operator()(Grid) const {
-    if (threadIdx.x >= kWordsOfHeader || frame[threadIdx.x] == own_word(expected)) return;
+    if (threadIdx.x >= kWordsOfHeader || frame[threadIdx.x] == expected.own()) return;
     if (status != nullptr) atomicOr(status, static_cast<unsigned>(kStatusBadFrame));
   }
 };
@@ -125,7 +152,7 @@ struct CrcKernel {
 };
 
 void add_body(const Exec& exec, std::uint32_t* frame, std::uint64_t frame_bytes) {
-  const std::uint64_t words = (frame_bytes - sizeof(FrameHeader)) / sizeof(uint4);
+  const std::uint64_t words = (frame_bytes - FrameHeader::kBytes) / sizeof(uint4);
   launch(exec, CrcKernel{reinterpret_cast<const uint4*>(frame + kWordsOfHeader), words, frame + kCrcWord},
          (words + kTileWords - 1) / kTileWords);
 }
@@ -135,21 +162,16 @@ void add_body(const Exec& exec, std::uint32_t* frame, std::uint64_t frame_bytes)
 void seal_in_place(const Exec& exec, const FrameHeader& header, Checksum checksum, std::span<const std::uint32_t> found,
                    std::span<std::byte> frame) {
   auto* words = reinterpret_cast<std::uint32_t*>(frame.data());
-  const bool sums = checksum == Checksum::crc32c;
-  FrameHeader begun = header;
-  begun.words.back() = sums ? crc_but_for_body(header, frame.size() - sizeof header) : 0;
-  launch(exec, HeaderKernel{begun, words, found.data(), static_cast<std::uint32_t>(found.size())}, 1);
-  if (sums) add_body(exec, words, frame.size());
+  const HeaderWords own(header, checksum, frame.size());
+  launch(exec, HeaderKernel{own, words, found.data(), static_cast<std::uint32_t>(found.size())}, 1);
+  if (checksum == Checksum::crc32c) add_body(exec, words, frame.size());
 }
 
 // Without its body's register, the CRC that came must be the header's own part.
 void check_in_place(const Exec& exec, const FrameHeader& expected, Checksum checksum, std::span<std::byte> frame) {
   auto* words = reinterpret_cast<std::uint32_t*>(frame.data());
-  const bool sums = checksum == Checksum::crc32c;
-  FrameHeader whole = expected;
-  whole.words.back() = sums ? crc_but_for_body(expected, frame.size() - sizeof expected) : 0;
-  if (sums) add_body(exec, words, frame.size());
-  launch(exec, CompareKernel{whole, words, exec.status}, 1);
+  if (checksum == Checksum::crc32c) add_body(exec, words, frame.size());
+  launch(exec, CompareKernel{{expected, checksum, frame.size()}, words, exec.status}, 1);
 }
 
 }  // namespace tw::cuda

@@ -14,6 +14,7 @@ struct Int8Encoder {
   std::int8_t* codes;
 
   using Norm = LargestMagnitude;
+  __device__ const Int8Encoder& begun() const { return *this; }
   __device__ BlockScale scale(float largest, unsigned) const { return block_scale(largest, kLevels); }
   template <unsigned rows>
   __device__ void encode(Staged& staged, std::uint64_t, Rows<rows>& x, BlockScale scale) const {

@@ -21,6 +21,7 @@ struct SampledRun {
   PhiloxWords words;
   std::uint64_t first;
   std::uint64_t count;
+  const std::uint64_t* recorded_step = nullptr;  ///< brings the words to it (kernels/math/step.hpp)
 };
 
 /// indices.size() <= run.count of them, relative to the run.

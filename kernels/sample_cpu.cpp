@@ -2,6 +2,7 @@
 // floor((j + 1) * count / k), whose remainder is carried along.
 #include "kernels/sample.hpp"
 
+#include "kernels/math/step.hpp"
 #include "kernels/math/strata.hpp"
 
 #undef HWY_TARGET_INCLUDE
@@ -20,6 +21,7 @@ void sample_strata(const Exec&, SampledRun run, std::span<std::uint32_t> indices
   const std::uint64_t parts = indices.size();
   if (parts == 0) return;
   const std::uint64_t step = run.count / parts, remainder = run.count % parts;
+  const PhiloxWords random = at_recorded_step(run.words, run.recorded_step);
   alignas(64) std::uint32_t words[kWordBatch];
   Stratum here{0, 0};
   std::uint64_t carried = 0, drawn_quad = UINT64_MAX;
@@ -27,7 +29,7 @@ void sample_strata(const Exec&, SampledRun run, std::span<std::uint32_t> indices
     here = {here.first + here.count, step};
     if ((carried += remainder) >= parts) carried -= parts, ++here.count;
     const std::uint64_t word = run.first + j, quad = word / kWordBatch * (kWordBatch / 4);
-    if (quad != drawn_quad) next_words(run.words, drawn_quad = quad, words);
+    if (quad != drawn_quad) next_words(random, drawn_quad = quad, words);
     indices.data()[j] = drawn(here, words[word % kWordBatch]);
   }
 }

@@ -1,6 +1,7 @@
 // Four indices a thread, of one Philox counter. Strata are followed as in sample_cpu.cpp: one division finds the first
 // stratum of a thread, the three behind it carry its remainder along.
 #include "kernels/cuda/elementwise.hpp"
+#include "kernels/math/step.hpp"
 #include "kernels/math/strata.hpp"
 #include "kernels/sample.hpp"
 
@@ -14,16 +15,16 @@ struct Strata {
 // Threads: one takes quads of words in grid strides. Shared memory: none. Bytes: 4 written an index, in 16-byte stores
 // where the run begins with a whole counter. Deterministic: indices are independent.
 struct SampleKernel {
-  PhiloxWords words;
-  std::uint64_t first;
+  SampledRun run;
   Strata strata;
   std::uint32_t* indices;
 
   __device__ void operator()(Grid grid) const {
-    const std::uint64_t lacking = first % 4;  // words of the first counter that come before the run
+    const PhiloxWords words = at_recorded_step(run.words, run.recorded_step);
+    const std::uint64_t lacking = run.first % 4;  // words of the first counter that come before the run
     for (std::uint64_t q = grid.thread(); 4 * q < lacking + strata.parts; q += grid.threads()) {
       const std::uint64_t skipped = q == 0 ? lacking : 0, begin = 4 * q + skipped - lacking;
-      const PhiloxCounter word = words.quad(first / 4 + q);
+      const PhiloxCounter word = words.quad(run.first / 4 + q);
       std::uint64_t carried = begin * strata.remainder;
       Stratum here{begin * strata.step + carried / strata.parts, 0};
       carried %= strata.parts;
@@ -71,7 +72,7 @@ void sample_strata(const Exec& exec, SampledRun run, std::span<std::uint32_t> in
   if (parts == 0) return;
   const std::uint64_t quads = (run.first % 4 + parts + 3) / 4;
   const Strata strata{parts, run.count / parts, run.count % parts};
-  launch(exec, SampleKernel{run.words, run.first, strata, indices.data()}, (quads + kThreads - 1) / kThreads);
+  launch(exec, SampleKernel{run, strata, indices.data()}, (quads + kThreads - 1) / kThreads);
 }
 
 }  // namespace tw::cuda

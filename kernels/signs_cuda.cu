@@ -20,6 +20,7 @@ struct SignEncoder {
   std::uint32_t* words;
 
   using Norm = LaneSums<float, Magnitude>;
+  __device__ const SignEncoder& begun() const { return *this; }
   struct Scale {
     float unit;
   };

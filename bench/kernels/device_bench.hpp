@@ -34,7 +34,7 @@ void time_on_device(benchmark::State& state, DeviceBench& bench, const std::func
 void or_skip(benchmark::State& state, const std::function<void()>& benchmark);
 
 /// bucket/CODEC/HOW: a whole encode with error feedback of a bucket of small and large tensors, with HOW its kernels
-/// are launched: each on its own or gathered (`LaunchBatch`), enqueued each time or captured once in a graph. The
+/// are launched: each on its own or gathered (`LaunchBatch`), enqueued each time or from graphs (`CapturedWork`). The
 /// counter `enqueue_us` is the host's median time for one encode.
 void register_bucket_benchmarks(DeviceBench& bench);
 

@@ -1,17 +1,15 @@
 #include <chrono>
 #include <memory>
-#include <numeric>
-#include <optional>
 #include <string>
 
 #include "bench/codecs.hpp"
 #include "bench/kernels/device_bench.hpp"
 #include "bench/kernels/floors.hpp"
+#include "compress/captured.hpp"
 #include "compress/compressor.hpp"
 #include "compress/state.hpp"
 #include "kernels/base/arena.hpp"
 #include "kernels/cuda/batch.hpp"
-#include "kernels/cuda/graph.hpp"
 
 namespace tw {
 namespace {
@@ -38,16 +36,28 @@ class Bucket {
   }
 
   std::uint64_t count() const { return count_; }
-  /// That the last encode must at least have moved: gradients and residuals in, residuals and bodies out.
+  /// That an encode must at least move: gradients and residuals in, residuals and bodies out.
   double least_bytes() const {
-    const auto bodies = std::accumulate(body_bytes_.begin(), body_bytes_.end(), std::uint64_t{0});
+    std::uint64_t bodies = 0;
+    for (const EncodeJob& job : jobs_) bodies += job.body.size();
     return static_cast<double>(3 * sizeof(float) * count_ + bodies);
   }
-  /// One launch a kernel and tensor, or those of all tensors gathered.
+  /// A step's encode, with one launch a kernel and tensor, or those of all tensors gathered.
   void encode(LaunchBatch* batch) {
     Exec exec = exec_;
     exec.batch = batch;
     compressor_.encode({exec, kKey, kStep, &state_}, jobs_, body_bytes_);
+    state_.commit();
+  }
+  CapturedWork captured(LaunchBatch* batch) {
+    Exec exec = exec_;
+    exec.batch = batch;
+    return captured_encode({exec, kKey, kStep, &state_}, compressor_, jobs_);
+  }
+  /// A step's encode by what `captured` gave.
+  void encode(CapturedWork& captured, std::uint64_t step) {
+    captured.run(step);
+    state_.commit();
   }
 
  private:
@@ -95,14 +105,15 @@ void measure(benchmark::State& state, DeviceBench& bench, const std::string& cod
   const std::vector<std::uint64_t> tensors = bucket_tensors(bench.clock.tells_time() ? 10 : 1);
   Bucket bucket(codec + "+ef", tensors, bench.clock.exec());
   LaunchBatch batch;
-  const auto encode = [&] { bucket.encode(way.gathered ? &batch : nullptr); };
-  encode();
-  std::optional<cuda::Graph> graph;
-  if (way.captured) graph.emplace(bench.clock.exec(), encode);
+  LaunchBatch* const gathering = way.gathered ? &batch : nullptr;
+  CapturedWork captured = bucket.captured(gathering);
+  std::uint64_t step = 0;
+  const auto encode = [&] { way.captured ? bucket.encode(captured, ++step) : bucket.encode(gathering); };
+  for (int i = 0; i < (way.captured ? 3 : 1); ++i) encode();  // both graphs are there
   std::vector<double> enqueue;
   const auto work = [&] {
     const auto begin = std::chrono::steady_clock::now();
-    way.captured ? graph->launch(bench.clock.exec()) : encode();
+    encode();
     enqueue.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   };
   time_on_device(state, bench, work, {static_cast<double>(sizeof(float) * bucket.count()), bucket.least_bytes()});

@@ -6,7 +6,7 @@ namespace tw {
 namespace {
 
 DitherNoise noise_of(const Context& context, const Input& input) {
-  return {sender_words(context.key, input.param->id), input.first};
+  return {sender_words(key_for_op(context), input.param->id), input.first, context.recorded_step};
 }
 
 }  // namespace

@@ -11,7 +11,9 @@ namespace {
 std::span<std::uint32_t> indices_of(const Context& context, const Extent& extent, std::uint64_t selected,
                                     Arena::Scope& scratch) {
   const auto indices = scratch.take<std::uint32_t>(selected);
-  sample_strata(context.exec, {shared_words(context.key, extent.param->id), extent.first, extent.count}, indices);
+  const SampledRun run{shared_words(key_for_op(context), extent.param->id), extent.first, extent.count,
+                       context.recorded_step};
+  sample_strata(context.exec, run, indices);
   return indices;
 }
 

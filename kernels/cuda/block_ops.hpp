@@ -2,6 +2,7 @@
 //
 // An encoder is the arithmetic of a chunk of rows (kernels/cuda/rows.hpp):
 //
+//   begun()                           itself, with what a thread looks up once
 //   Norm                              add(Quad), total(): LargestMagnitude or LaneSums (kernels/cuda/norms.hpp)
 //   scale(total, count)               of the block; has a member `unit`
 //   encode(staged, first, x, scale)   puts the codes of x, elements first.. of the run, among the staged bytes, and
@@ -87,6 +88,7 @@ struct EncodeKernel {
     Staged& staged = staging[threadIdx.x / 32];
     constexpr unsigned kChunk = Rows<rows>::kElements;
     Findings findings;
+    const auto& own = encoder.begun();
     const std::uint64_t warps = grid.threads() / 32;
     std::uint64_t b = grid.thread() / 32;
     for (std::uint64_t begin = b * cut.block; begin < cut.count; b += warps, begin += warps * cut.block) {
@@ -99,14 +101,14 @@ struct EncodeKernel {
         for (unsigned r = 0; r < rows; ++r) norm.add(x[r]);
         if (count - at <= kChunk) break;
       }
-      const auto scale = encoder.scale(norm.total(), count);
+      const auto scale = own.scale(norm.total(), count);
       findings.look(scale.unit);
       if (lane() == 0) units[b] = scale.unit;
       for (;; at -= kChunk) {
         const unsigned left = min(count - at, kChunk);
-        encoder.encode(staged, begin + at, x, scale);
+        own.encode(staged, begin + at, x, scale);
         if constexpr (feedback) x.store(in.residual_out + begin + at, left, in.aligned_out);
-        staged.store(encoder.to(begin + at), encoder.bytes(left));
+        staged.store(own.to(begin + at), own.bytes(left));
         if (at == 0) break;
         x = load_chunk<feedback, rows>(in, begin + at - kChunk, kChunk);
       }

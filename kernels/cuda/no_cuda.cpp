@@ -5,6 +5,7 @@
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/facts.hpp"
 #include "kernels/cuda/graph.hpp"
+#include "kernels/cuda/step_record.hpp"
 #include "kernels/cuda/stream.hpp"
 #include "kernels/cuda/timeline.hpp"
 #include "kernels/cuda/timer.hpp"
@@ -61,6 +62,9 @@ double Timer::seconds() { fail(); }
 void destroy_graph(void*) {}
 Graph::Graph(const Exec&, const std::function<void()>&) { fail(); }
 void Graph::launch(const Exec&) const { fail(); }
+
+StepRecord::StepRecord(std::uint32_t) : memory_(nullptr, FreeBlock{}) { fail(); }
+void StepRecord::set(const Exec&, std::uint64_t) { fail(); }
 
 void* DeviceMemory::do_allocate(std::size_t, std::size_t) { fail(); }
 void DeviceMemory::do_deallocate(void*, std::size_t, std::size_t) {}

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <tightwire/error.hpp>
 
@@ -59,6 +60,39 @@ TEST(State, RollbackForgets) {
   state.rollback();
   state.commit();
   EXPECT_EQ(live(state, kFirst, Hop::worker, 7), 1.0f);
+}
+
+TEST(State, KnowsWhetherWorkWouldMeetTheSameBuffers) {
+  State state;
+  state.declare(kFirst, Hop::worker, "residual", 0, 100);
+  state.declare(kSecond, Hop::worker, "residual", 0, 50);
+  const auto first = state.watch([&] { write(state, kFirst, Hop::worker, 0, 100, 1.0f); });
+  const auto both = state.watch([&] {
+    write(state, kFirst, Hop::worker, 0, 100, 1.0f);
+    write(state, kSecond, Hop::worker, 0, 50, 1.0f);
+  });
+  const auto meet = [&] { return std::pair(state.would_meet(first), state.would_meet(both)); };
+  EXPECT_EQ(meet(), std::pair(true, true));
+  state.rollback();
+  EXPECT_EQ(meet(), std::pair(true, true));
+  state.write_again(both);
+  state.commit();
+  EXPECT_EQ(live(state, kSecond, Hop::worker, 49), 1.0f) << "what is written again is committed";
+  EXPECT_EQ(meet(), std::pair(false, false));
+  state.write_again(first);
+  state.commit();
+  EXPECT_EQ(meet(), std::pair(true, false)) << "the second slot has been written once less";
+  EXPECT_EQ(live(state, kFirst, Hop::worker, 0), 0.0f);
+}
+
+TEST(State, WatchesNoLongerThanTheWorkLasts) {
+  State state;
+  state.declare(kFirst, Hop::worker, "residual", 0, 100);
+  EXPECT_THROW(state.watch([&] { state.write(kSecond, Hop::worker, "residual", 0, 50); }), UsageError);
+  write(state, kFirst, Hop::worker, 0, 100, 1.0f);
+  const auto nothing = state.watch([] {});
+  state.commit();
+  EXPECT_TRUE(state.would_meet(nothing));
 }
 
 TEST(State, HoldsTwoBuffersOfWhatWasDeclared) {

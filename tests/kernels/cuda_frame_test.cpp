@@ -11,7 +11,7 @@
 namespace tw::test {
 namespace {
 
-constexpr std::size_t kHeader = sizeof(FrameHeader);
+constexpr std::size_t kHeader = FrameHeader::kBytes;
 // Rows, tiles and the strides of a small grid end here and there.
 constexpr std::size_t kBodies[] = {0, 16, 4080, 4096, 4112, (1 << 18) - 16, (1 << 18) + 16, (17 << 18) + 32};
 
@@ -113,6 +113,29 @@ TEST_P(CudaFrame, AChecksumCoversTheWholeBody) {
       EXPECT_EQ(reported(harmed, header_of(1)), found) << "byte " << at << " of " << body;
     }
   }
+}
+
+// Sealed by the reference as of the step itself.
+TEST_P(CudaFrame, MayHaveTheirStepFromARecord) {
+  for (const std::uint64_t step : {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{0x8000000500000007}})
+    for (const std::size_t body : std::span(kBodies).first(5)) {
+      FrameHeader header = header_of(1);
+      std::memcpy(&header.words[FrameHeader::kStepWord], &step, sizeof step);
+      Guarded<std::byte> expected = frame_of(body);
+      reference::seal_in_place({}, header, GetParam(), {}, expected.span());
+      Placed<std::uint64_t> record(exec_, Guarded<std::uint64_t>(1, step));
+      header = header_of(1);
+      header.recorded_step = record.span().data();
+      Placed<std::byte> frame(exec_, frame_of(body));
+      seal_in_place(exec_, header, GetParam(), {}, frame.span());
+      const auto sealed = frame.fetch().span();
+      const std::vector<std::byte> bytes(sealed.begin(), sealed.end());
+      EXPECT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.span().begin())) << body;
+      EXPECT_EQ(reported(bytes, header), 0u) << body;
+      Placed<std::uint64_t> other(exec_, Guarded<std::uint64_t>(1, step ^ std::uint64_t{1} << 40));
+      header.recorded_step = other.span().data();
+      EXPECT_EQ(reported(bytes, header), kStatusBadFrame) << body;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(With, CudaFrame, ::testing::Values(Checksum::none, Checksum::crc32c),

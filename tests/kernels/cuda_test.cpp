@@ -1,14 +1,18 @@
-// What CUDA kernels share: memory, errors, devices, streams, and indices beyond 32 bits.
+// What CUDA kernels share: memory, errors, devices, streams, the recorded step, and indices beyond 32 bits.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <numeric>
 
 #include "kernels/base/arena.hpp"
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/device_buffer.hpp"
 #include "kernels/cuda/error.hpp"
+#include "kernels/cuda/step_record.hpp"
 #include "kernels/cuda/stream.hpp"
+#include "kernels/math/step.hpp"
 #include "kernels/reduce.hpp"
+#include "kernels/sample.hpp"
 #include "kernels/scatter.hpp"
 #include "tests/support/thrown.hpp"
 
@@ -88,6 +92,26 @@ TEST(Cuda, OpsCanBeCapturedInAGraph) {
   EXPECT_EQ(on_host<float>(sum.span()), expected);
   TW_CUDA(cudaGraphExecDestroy(step));
   TW_CUDA(cudaGraphDestroy(graph));
+}
+
+// Set three times before anybody looks; each kernel finds what was set before it.
+TEST(Cuda, AStepRecordIsSetInStreamOrder) {
+  const cuda::Stream stream;
+  const Exec exec{.backend = Backend::cuda, .stream = stream.get()};
+  cuda::StepRecord record(0);
+  const PhiloxWords words{{5, 6}, {0, 8}};
+  constexpr std::uint64_t kSteps[] = {7, 0x500000007, 0}, kCount = 1000;
+  std::deque<cuda::DeviceBuffer<std::uint32_t>> drawn;
+  for (const std::uint64_t step : kSteps) {
+    record.set(exec, step);
+    sample_strata(exec, {words, 0, kCount, record.get()}, drawn.emplace_back(kCount / 10).span());
+  }
+  cuda::synchronize(exec);
+  for (std::size_t i = 0; i < std::size(kSteps); ++i) {
+    std::vector<std::uint32_t> expected(kCount / 10);
+    reference::sample_strata({}, {at_step(words, kSteps[i]), 0, kCount}, expected);
+    EXPECT_EQ(on_host<std::uint32_t>(drawn[i].span()), expected) << kSteps[i];
+  }
 }
 
 // As if the tensor had 2^32 elements of which only the last ones are in memory.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
 
 #include "kernels/base/check.hpp"
 #include "kernels/cast.hpp"
@@ -75,11 +76,14 @@ void add_signs(std::vector<TestedOp>& ops, std::uint64_t block) {
     });
 }
 
+constexpr std::uint64_t kRecordedStep = 0x500000007;
+
 struct DitherSetting {
   std::uint32_t bits;
   std::uint64_t block;
   Norm norm;
   std::uint64_t first;
+  std::optional<std::uint64_t> recorded_step = std::nullopt;
 };
 
 void add_dither(std::vector<TestedOp>& ops, DitherSetting d) {
@@ -87,18 +91,23 @@ void add_dither(std::vector<TestedOp>& ops, DitherSetting d) {
     return DitherBody{d.block, d.bits, s.array<float>(parts(s.count(), d.block)),
                       s.array<std::uint32_t>(parts(s.count(), 32) * d.bits)};
   };
-  const DitherNoise noise{{{0x12345678, 0x9abcdef0}, {17, 23}}, d.first};
-  const std::string suffix = detail::concat("_bits", d.bits, d.norm == Norm::max ? "_max" : "_l2");
+  const auto noise = [d](Stage& s) {
+    return DitherNoise{
+        {{0x12345678, 0x9abcdef0}, {17, 23}}, d.first, d.recorded_step ? s.recorded(*d.recorded_step) : nullptr};
+  };
+  const std::string suffix =
+      detail::concat("_bits", d.bits, d.norm == Norm::max ? "_max" : "_l2", d.recorded_step ? "_recorded_step" : "");
   add(ops, "encode_dithered" + suffix,
-      [=](Stage& s) { encode_dithered(s.exec(), s.values(), d.norm, noise, body(s)); });
+      [=](Stage& s) { encode_dithered(s.exec(), s.values(), d.norm, noise(s), body(s)); });
   add(ops, "encode_dithered_feedback" + suffix, [=](Stage& s) {
-    encode_dithered_feedback(s.exec(), s.values(), s.feedback(), d.norm, noise, body(s));
+    encode_dithered_feedback(s.exec(), s.values(), s.feedback(), d.norm, noise(s), body(s));
     s.leaves_residual();
   });
+  if (d.recorded_step) return;
   for (const Blend how : kBlends)
     add(ops, (how.combine == Combine::add ? "decode_dithered_add" : "decode_dithered") + suffix, [=](Stage& s) {
       const DitherBody b = body(s.host());
-      reference::encode_dithered({}, s.host().values(), d.norm, noise, b);
+      reference::encode_dithered({}, s.host().values(), d.norm, noise(s.host()), b);
       decode_dithered(s.exec(), {d.block, d.bits, s.array_of(b.units), s.array_of(b.words)}, how, s.others());
       s.leaves({s.others()});
     });
@@ -196,6 +205,10 @@ void add_sample(std::vector<TestedOp>& ops, const std::string& suffix, Selected 
     add(ops, detail::concat("sample_strata_from", first, suffix), [=](Stage& s) {
       sample_strata(s.exec(), {kWords, first, s.count()}, s.array<std::uint32_t>(selected(s.count())));
     });
+  add(ops, "sample_strata_recorded_step" + suffix, [=](Stage& s) {
+    const SampledRun run{kWords, 7, s.count(), s.recorded(kRecordedStep)};
+    sample_strata(s.exec(), run, s.array<std::uint32_t>(selected(s.count())));
+  });
 }
 
 void add_sparse(std::vector<TestedOp>& ops, const std::string& suffix, Selected selected) {
@@ -281,6 +294,7 @@ std::vector<TestedOp> ops_under_test() {
   add_dither(ops, {4, 512, Norm::max, 0});
   add_dither(ops, {5, 4096, Norm::l2, (std::uint64_t{1} << 34) - 96});  // the counter's carry falls into the run
   add_dither(ops, {8, 64, Norm::max, 1024});
+  add_dither(ops, {3, 96, Norm::max, 64, kRecordedStep});
   return ops;
 }
 

@@ -47,6 +47,13 @@ class Stage {
     return arrays<T>().emplace_back(exec_, std::move(copy)).span();
   }
 
+  /// A step record.
+  const std::uint64_t* recorded(std::uint64_t step) {
+    Guarded<std::uint64_t> record(1);
+    record.span().front() = step;
+    return records_.emplace_back(exec_, std::move(record)).span().data();
+  }
+
   /// The same operands on the host, where references make the bodies that an op decodes.
   Stage& host() {
     if (!host_) host_ = std::make_unique<Stage>(Exec{.backend = Backend::reference}, operands_);
@@ -109,6 +116,7 @@ class Stage {
   std::deque<Placed<std::uint16_t>> bytes2_;
   std::deque<Placed<std::int8_t>> bytes1_;
   std::deque<Placed<float>> floats_;
+  std::deque<Placed<std::uint64_t>> records_;
   std::unique_ptr<Stage> host_;
 };
 
