@@ -9,6 +9,7 @@
 namespace tw::cuda {
 
 inline constexpr unsigned kTileQuads = kSelectTile / kThreads / 4;  ///< of a thread
+inline constexpr unsigned kTileElements = 4 * kTileQuads;           ///< the same
 static_assert(kTileQuads == 4);
 
 using ThreadQuads = Elements<float, 4>[kTileQuads];
@@ -23,7 +24,7 @@ struct TileElements {
   __device__ void each(Look look) const {
     if (members == 0) return;
 #pragma unroll
-    for (unsigned e = 0; e < 4 * kTileQuads; ++e)
+    for (unsigned e = 0; e < kTileElements; ++e)
       if ((members >> e & 1) != 0) look(magnitude_bits(p[e / 4].at[e % 4]));
   }
 };
@@ -41,8 +42,8 @@ __device__ Cut find_cut(const Each& elements, std::uint32_t wanted) {
     counts[threadIdx.x] = 0;
     __syncthreads();
     elements.each([&](std::uint32_t bits) {
-      const std::uint32_t digits = (bits << 1 ^ threshold) >> shift;
-      if (digits < kThreads) atomicAdd(&counts[digits], 1u);
+      const std::uint32_t digits = (bits << 1 ^ threshold) >> shift;  // one, where those above are the threshold's
+      if (digits >> kBits == 0) atomicAdd(&counts[digits], 1u);
     });
     __syncthreads();
     const unsigned digit = kThreads - 1 - threadIdx.x;

@@ -38,12 +38,12 @@ struct SmallKernel {
     ThreadQuads& p = tile.p;
     Findings findings;
 #pragma unroll
-    for (unsigned e = 0; e < 16; ++e) findings.look(p[e / 4].at[e % 4]);
+    for (unsigned e = 0; e < kTileElements; ++e) findings.look(p[e / 4].at[e % 4]);
     findings.report(status);
     const Cut cut = find_cut(tile, k);
     unsigned above = 0, equal = 0;
 #pragma unroll
-    for (unsigned e = 0; e < 16; ++e) {
+    for (unsigned e = 0; e < kTileElements; ++e) {
       const std::uint32_t bits = magnitude_bits(p[e / 4].at[e % 4]);
       above |= (bits > cut.threshold ? 1u : 0u) << e;
       equal |= (bits == cut.threshold ? 1u : 0u) << e;
@@ -68,7 +68,8 @@ struct SmallKernel {
     }
     if (residual_in == nullptr) return;
 #pragma unroll
-    for (unsigned e = 0; e < 16; ++e) tile.p[e / 4].at[e % 4] = tile.p[e / 4].at[e % 4] + residual[e / 4].at[e % 4];
+    for (unsigned e = 0; e < kTileElements; ++e)
+      tile.p[e / 4].at[e % 4] = tile.p[e / 4].at[e % 4] + residual[e / 4].at[e % 4];
   }
 
   __device__ void write(std::uint64_t at, ThreadQuads& p, unsigned above, unsigned equal, const TilePlaces& larger,

@@ -116,17 +116,24 @@ TEST_F(CudaSelect, ClusteredMagnitudesFoolTheSample) {
   }
 }
 
+// Of a tile, of a tile where p does not begin on 16 bytes, and of many.
 TEST_F(CudaSelect, ArraysAtDifferentDistancesFromSixteenBytes) {
-  const std::vector<float> x = make_input(Family::gaussian, kCount), residual = make_input(Family::heavy, kCount);
-  Selected expected;
-  select_largest_feedback({.backend = Backend::reference}, x, {residual, expected.residual},
-                          {expected.indices, expected.values});
-  for (const auto& [at, in, out] :
-       std::vector<std::array<std::size_t, 3>>{{0, 0, 1}, {0, 1, 0}, {2, 3, 1}, {3, 3, 0}}) {
-    cuda::copy<float>(exec(), x, values(at));
-    cuda::copy<float>(exec(), residual, residual_in(in));
-    select_largest_feedback(exec(), values(at), feedback(in, out), body());
-    EXPECT_TRUE(fetch(out) == expected) << at << in << out;
+  for (const std::size_t count : {std::size_t{4090}, std::size_t{4096}, kCount}) {
+    const std::vector<float> x = make_input(Family::gaussian, count), residual = make_input(Family::heavy, count);
+    Selected expected;
+    expected.residual.resize(count);
+    select_largest_feedback({.backend = Backend::reference}, x, {residual, expected.residual},
+                            {expected.indices, expected.values});
+    for (const auto& [at, in, out] :
+         std::vector<std::array<std::size_t, 3>>{{0, 0, 1}, {0, 1, 0}, {2, 3, 1}, {3, 3, 0}}) {
+      const Feedback arrays{residual_in(in).first(count), feedback(in, out).residual_out.first(count)};
+      cuda::copy<float>(exec(), x, values(at).first(count));
+      cuda::copy<float>(exec(), residual, residual_in(in).first(count));
+      select_largest_feedback(exec(), values(at).first(count), arrays, body());
+      Selected got = fetch(out);
+      got.residual.resize(count);
+      EXPECT_TRUE(got == expected) << count << " at " << at << in << out;
+    }
   }
 }
 
