@@ -5,7 +5,8 @@
 
 namespace tw {
 namespace {
-constexpr std::size_t kSmallestCapacity = 256;
+constexpr std::size_t kHeaderRoom = 128;  // beside what is often a power of two
+constexpr std::size_t kSmallestRest = 256;
 
 // A block has a capacity, and up to an alignment of lead.
 std::size_t capacity_of(const Block& block) { return block.get_deleter().bytes - BufferPool::kAlignment; }
@@ -28,9 +29,9 @@ void Buffer::release() {
 }
 
 std::size_t BufferPool::capacity_for(std::size_t bytes) {
-  bytes = std::max(bytes, kSmallestCapacity);
-  const std::size_t step = std::bit_floor(bytes - 1) / 8;
-  return (bytes + step - 1) / step * step;
+  const std::size_t rest = std::max(bytes, kHeaderRoom + kSmallestRest) - kHeaderRoom;
+  const std::size_t step = std::bit_floor(rest - 1) / 8;
+  return kHeaderRoom + (rest + step - 1) / step * step;
 }
 
 Block BufferPool::allocate(std::size_t capacity) {

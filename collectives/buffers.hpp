@@ -42,8 +42,8 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
-/// Free lists by capacity, of which there are eight an octave: a frame whose payload is a power of two leaves an eighth
-/// unused. Not thread safe.
+/// Free lists by capacity: room for a header, and one of eight sizes an octave, the powers of two among them. Not
+/// thread safe.
 class BufferPool {
  public:
   static constexpr std::size_t kAlignment = 64;
