@@ -5,13 +5,11 @@
 
 namespace tw {
 namespace {
-constexpr unsigned kSmallestLog2 = 8;
+constexpr std::size_t kHeaderRoom = 128;  // beside what is often a power of two
+constexpr std::size_t kSmallestRest = 256;
 
-// A block has a capacity of a power of two, and up to an alignment of lead.
-constexpr std::size_t block_bytes(unsigned log2) { return BufferPool::kAlignment + (std::size_t{1} << log2); }
-unsigned log2_of(const Block& block) {
-  return static_cast<unsigned>(std::bit_width(block.get_deleter().bytes - BufferPool::kAlignment) - 1);
-}
+// A block has a capacity, and up to an alignment of lead.
+std::size_t capacity_of(const Block& block) { return block.get_deleter().bytes - BufferPool::kAlignment; }
 }  // namespace
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
@@ -30,19 +28,31 @@ void Buffer::release() {
   bytes_ = 0;
 }
 
+std::size_t BufferPool::capacity_for(std::size_t bytes) {
+  const std::size_t rest = std::max(bytes, kHeaderRoom + kSmallestRest) - kHeaderRoom;
+  const std::size_t step = std::bit_floor(rest - 1) / 8;
+  return kHeaderRoom + (rest + step - 1) / step * step;
+}
+
+Block BufferPool::allocate(std::size_t capacity) {
+  reserved_bytes_ += capacity + kAlignment;
+  return allocate_block(*resource_, capacity + kAlignment);
+}
+
+void BufferPool::reserve(std::size_t bytes, std::size_t count) {
+  const std::size_t capacity = capacity_for(bytes);
+  for (auto& list = free_[capacity]; count != 0; --count) list.push_back(allocate(capacity));
+}
+
 Buffer BufferPool::take(std::size_t bytes, std::size_t lead) {
-  const auto log2 = static_cast<unsigned>(std::bit_width(std::max<std::size_t>(bytes, 1u << kSmallestLog2) - 1));
-  auto& list = free_[log2];
-  if (list.empty()) {
-    list.push_back(allocate_block(*resource_, block_bytes(log2)));
-    reserved_bytes_ += block_bytes(log2);
-  }
+  auto& list = free_[capacity_for(bytes)];
+  if (list.empty()) list.push_back(allocate(capacity_for(bytes)));
   Block block = std::move(list.back());
   list.pop_back();
   std::byte* memory = block.get() + (kAlignment - lead % kAlignment) % kAlignment;
   return Buffer(this, std::move(block), memory, bytes);
 }
 
-void BufferPool::give_back(Block block) { free_[log2_of(block)].push_back(std::move(block)); }
+void BufferPool::give_back(Block block) { free_[capacity_of(block)].push_back(std::move(block)); }
 
 }  // namespace tw

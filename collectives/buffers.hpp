@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <map>
 #include <memory_resource>
 #include <span>
 #include <utility>
@@ -42,7 +42,8 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
-/// Free lists by power-of-two capacity. Not thread safe.
+/// Free lists by capacity: room for a header, and one of eight sizes an octave, the powers of two among them. Not
+/// thread safe.
 class BufferPool {
  public:
   static constexpr std::size_t kAlignment = 64;
@@ -54,15 +55,20 @@ class BufferPool {
 
   /// Byte `lead` falls on a multiple of kAlignment: what follows a header is what wide accesses go to.
   Buffer take(std::size_t bytes, std::size_t lead = 0);
+  /// Has `count` more buffers of so many bytes lie ready.
+  void reserve(std::size_t bytes, std::size_t count);
+  /// What a buffer of so many bytes has room for.
+  static std::size_t capacity_for(std::size_t bytes);
   /// Bytes ever reserved; constant in the steady state.
   std::size_t reserved_bytes() const { return reserved_bytes_; }
 
  private:
   friend class Buffer;
+  Block allocate(std::size_t capacity);
   void give_back(Block block);
 
   std::pmr::memory_resource* resource_;
-  std::vector<Block> free_[64];  // by the log2 of their capacity
+  std::map<std::size_t, std::vector<Block>> free_;  // by capacity
   std::size_t reserved_bytes_ = 0;
 };
 

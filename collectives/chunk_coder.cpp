@@ -9,6 +9,9 @@
 namespace tw {
 namespace {
 
+// In front of a received frame, so that its bodies are aligned.
+constexpr std::size_t kReceivedLead = BufferPool::kAlignment - kFrameHeaderBytes % BufferPool::kAlignment;
+
 // Casts at the border to 16-bit tensors report nothing: encoding looks at the values.
 Exec silent(Exec exec) {
   exec.status = nullptr;
@@ -144,6 +147,31 @@ OwnFrame ChunkCoder::encode_mean(const Chunk& chunk, std::span<const float> mean
   return encode_frame(chunk, means_of(chunk, mean, scratch), Hop::owner, Use::sent);
 }
 
+void ChunkCoder::take_scratch() {
+  if (!group_.codes_on_device()) return;
+  const std::vector<Piece> absent = plan_.absent_pieces();  // which take the most
+  bind(absent);
+  for (const Chunk& chunk : plan_.chunks()) take_scratch_for(chunk);
+  bind({});
+  group_.state.rollback();
+}
+
+// Encoding this rank's gradient, and delivering a mean that came to the host. What is gathered in each batch is dropped
+// with it, and nothing enqueued.
+void ChunkCoder::take_scratch_for(const Chunk& chunk) {
+  OwnFrame frame;
+  frame.encoded = group_.coding_buffer(chunk.layout.max_frame_bytes(), kFrameHeaderBytes);
+  {
+    const cuda::BatchScope dropped(group_.exec);
+    Scratch scratch(group_);
+    encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame.encoded.bytes(), scratch);
+  }
+  const cuda::BatchScope dropped(group_.exec);
+  Scratch scratch(group_);
+  if (!group_.direct()) scratch.coding.take<std::byte>(kReceivedLead + frame.encoded.bytes().size());
+  deliver_bodies(chunk, bodies_of(chunk, frame, Hop::owner, scratch), scratch);
+}
+
 // Codecs that work on a device are of fixed size.
 bool ChunkCoder::ready(const Chunk& chunk, Hop hop, OwnFrame& frame) {
   if (frame.sealed) return true;
@@ -183,8 +211,7 @@ ChunkCoder::Bodies ChunkCoder::bodies_of(const Chunk& chunk, OwnFrame& frame, Ho
 ChunkCoder::Bodies ChunkCoder::brought_in(Bodies bodies, const Message& message, Scratch& scratch) const {
   if (!group_.codes_on_device()) return bodies;
   const auto from = message.received();
-  constexpr std::size_t kLead = BufferPool::kAlignment - kFrameHeaderBytes % BufferPool::kAlignment;
-  const auto to = scratch.coding.take<std::byte>(kLead + from.size()).subspan(kLead);
+  const auto to = scratch.coding.take<std::byte>(kReceivedLead + from.size()).subspan(kReceivedLead);
   copy_bytes(group_.exec, from.subspan(kFrameHeaderBytes), to.subspan(kFrameHeaderBytes));
   const auto moved = scratch.host.take<std::span<const std::byte>>(bodies.size());
   for (std::size_t i = 0; i < bodies.size(); ++i)

@@ -27,7 +27,12 @@ struct OwnFrame {
 /// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
 class ChunkCoder {
  public:
-  ChunkCoder(Group& group, const BucketPlan& plan) : group_(group), plan_(plan) {}
+  /// `group` codes where it will code.
+  ChunkCoder(Group& group, const BucketPlan& plan);
+
+  /// Takes what scratch memory a step takes at a device, so that none has to: of operations whose frames the host
+  /// drives.
+  void take_scratch();
 
   /// The tensors of this step.
   void bind(std::span<const Piece> pieces) {
@@ -125,6 +130,7 @@ class ChunkCoder {
   Bodies brought_in(Bodies bodies, const Message& message, Scratch& scratch) const;
   Bodies arrived(const Chunk& chunk, const FrameId& id, Message& message, Scratch& scratch);
   Bodies checked_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
+  void take_scratch_for(const Chunk& chunk);
   void forget_findings();
   std::span<std::uint32_t> findings_of(const Chunk& chunk) const;
   void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
@@ -140,7 +146,9 @@ class ChunkCoder {
   Group& group_;
   const BucketPlan& plan_;
   std::span<const Piece> pieces_;
-  Block findings_;  // StatusBits by chunk and source, which host and device reach; null where the host looks
+  Buffer findings_room_;
+  std::span<std::uint32_t> findings_;  // StatusBits by chunk and source, which host and device reach; empty where the
+                                       // host looks
 };
 
 }  // namespace tw

@@ -1,7 +1,7 @@
 // What kernels find in the frames of others: a word a chunk and rank, which they write and the host reads, so that it
 // can name the rank. And chunks whose frames are sent from device memory and received there when the host says so
 // (Group::direct): it looks before what was made of them leaves.
-#include <cstring>
+#include <algorithm>
 
 #include "collectives/chunk_coder.hpp"
 #include "kernels/base/check.hpp"
@@ -10,20 +10,21 @@
 namespace tw {
 
 // What kernels look at is told in words of its own where frames go from device to device.
-void ChunkCoder::forget_findings() {
-  if (!group_.codes_on_device() || !group_.transport.caps().device_memory) return;
-  const std::size_t bytes = plan_.chunks().size() * group_.ranks() * sizeof(std::uint32_t);
-  if (!findings_) findings_ = allocate_block(memory_of(Residence::pinned), bytes);
-  std::memset(findings_.get(), 0, bytes);
+ChunkCoder::ChunkCoder(Group& group, const BucketPlan& plan) : group_(group), plan_(plan) {
+  if (group.codes_on_device() && group.transport.caps().device_memory)
+    findings_room_ = group.buffers.take(plan.chunks().size() * group.ranks() * sizeof(std::uint32_t));
+  const std::span<std::byte> room = findings_room_.bytes();
+  findings_ = {reinterpret_cast<std::uint32_t*>(room.data()), room.size() / sizeof(std::uint32_t)};
 }
 
+void ChunkCoder::forget_findings() { std::ranges::fill(findings_, 0u); }
+
 std::span<std::uint32_t> ChunkCoder::findings_of(const Chunk& chunk) const {
-  return {reinterpret_cast<std::uint32_t*>(findings_.get()) + std::size_t{chunk.index} * group_.ranks(),
-          group_.ranks()};
+  return findings_.subspan(std::size_t{chunk.index} * group_.ranks(), group_.ranks());
 }
 
 void ChunkCoder::refuse_bad_frames(const Chunk& chunk) const {
-  if (!findings_) return;
+  if (findings_.empty()) return;
   for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
     const std::uint32_t found = findings_of(chunk)[source];
     const auto name = [&] {

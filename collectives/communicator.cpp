@@ -178,7 +178,7 @@ void Communicator::Impl::prepare_buckets(Group& group) {
   for (const BucketPlan& plan : plans_) {
     algorithm_->declare_slots(group.state, plan, ranks(), rank());
     auto operation = algorithm_->prepare(group, plan);
-    if (staged) operation = staged_through_host(group, std::move(operation));
+    if (staged) operation = staged_through_host(group, plan, std::move(operation));
     tasks_.push_back(std::make_shared<BucketTask>(group, std::move(operation), consumed_));
   }
   state_bytes_ = group.state.bytes();
@@ -240,9 +240,7 @@ void Communicator::Impl::submit_bucket(const Exec& made_by, const Bucket& bucket
 void Communicator::Impl::hand_over_missing() {
   for (const BucketPlan& plan : plans_) {
     if (tickets_[plan.bucket()] != nullptr) continue;
-    std::vector<Piece> pieces;
-    for (const PlannedPiece& piece : plan.pieces())
-      pieces.push_back({piece.param, piece.range.first, {nullptr, piece.param->dtype, piece.range.count}});
+    const std::vector<Piece> pieces = plan.absent_pieces();
     submit_bucket(options_.exec, {plan.bucket(), pieces});
   }
 }

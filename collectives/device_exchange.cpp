@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "collectives/device_operation.hpp"
+#include "collectives/device_rooms.hpp"
 #include "collectives/tag.hpp"
 #include "kernels/cuda/batch.hpp"
 #include "kernels/reduce.hpp"
@@ -10,10 +11,10 @@
 namespace tw {
 namespace {
 
-/// Frames of several chunks, one after another, in a buffer on the device.
+/// Frames of several chunks, one after another, in device memory.
 struct Parcel {
   std::span<const Chunk> chunks;
-  Buffer buffer = {};
+  std::span<std::byte> room = {};
 
   std::size_t bytes() const {
     std::size_t sum = 0;
@@ -22,8 +23,8 @@ struct Parcel {
   }
   /// Calls visit(number of the chunk in the parcel, chunk, its frame).
   template <class Visit>
-  void for_each(Visit visit) {
-    auto rest = buffer.bytes();
+  void for_each(Visit visit) const {
+    auto rest = room;
     for (std::size_t i = 0; i < chunks.size(); ++i) {
       visit(i, chunks[i], rest.first(chunks[i].layout.max_frame_bytes()));
       rest = rest.subspan(chunks[i].layout.max_frame_bytes());
@@ -38,17 +39,17 @@ class FramesOnDevice : public DeviceOperation {
   FramesOnDevice(Group& group, const BucketPlan& plan, std::span<const Chunk> summed)
       : DeviceOperation(group, plan), summed_(summed) {
     for (std::uint32_t source = 0; source < group.ranks(); ++source) incoming_.push_back({summed});
+    means_.resize(summed.size());
   }
 
   std::uint32_t own() const { return group_.rank(); }
-  void take_room(Parcel& parcel) { parcel.buffer = group_.coding_buffer(parcel.bytes(), kFrameHeaderBytes); }
-  void take_rooms_of_means() {
-    for (const Chunk& chunk : summed_) means_.push_back(group_.coding_buffer(chunk.count() * sizeof(float)));
-  }
+  static void place(RoomCutter& cutter, Parcel& parcel) { parcel.room = cutter.cut(parcel.bytes(), kFrameHeaderBytes); }
+  /// What others send, and the means.
+  void place_sums(RoomCutter& cutter);
 
-  void encode_gradients(Parcel& parcel);
+  void encode_gradients(const Parcel& parcel);
   /// Adds a message to or from `peer`, if there is anything in it.
-  void add_op(Op::Kind kind, std::uint32_t peer, Hop hop, Parcel& parcel);
+  void add_op(Op::Kind kind, std::uint32_t peer, Hop hop, const Parcel& parcel);
   void post_ops() {
     post(ops_);
     ops_.clear();
@@ -56,20 +57,27 @@ class FramesOnDevice : public DeviceOperation {
   void check_gradients();
   /// The means of what others sent and of this rank's own part, which is where it was encoded.
   void average();
-  void release_sums() {
-    for (Parcel& parcel : incoming_) parcel.buffer.release();
-    means_.clear();
-  }
 
   const std::span<const Chunk> summed_;
-  std::vector<Parcel> incoming_;  // by source, of what this rank sums
-  std::vector<Buffer> means_;     // of those chunks
+  std::vector<Parcel> incoming_;         // by source, of what this rank sums
+  std::vector<std::span<float>> means_;  // of those chunks
 
  private:
+  void add_gradients(std::uint32_t source);
+
   std::vector<Op> ops_;
 };
 
-void FramesOnDevice::encode_gradients(Parcel& parcel) {
+void FramesOnDevice::place_sums(RoomCutter& cutter) {
+  for (Parcel& parcel : incoming_)
+    if (&parcel != &incoming_[own()]) place(cutter, parcel);
+  for (std::size_t i = 0; i < means_.size(); ++i) {
+    const auto room = cutter.cut(summed_[i].count() * sizeof(float));
+    means_[i] = {reinterpret_cast<float*>(room.data()), summed_[i].count()};
+  }
+}
+
+void FramesOnDevice::encode_gradients(const Parcel& parcel) {
   cuda::BatchScope batch(group_.exec);
   parcel.for_each([&](std::size_t, const Chunk& chunk, auto frame) {
     batch.begin_job();
@@ -78,9 +86,9 @@ void FramesOnDevice::encode_gradients(Parcel& parcel) {
   batch.close();
 }
 
-void FramesOnDevice::add_op(Op::Kind kind, std::uint32_t peer, Hop hop, Parcel& parcel) {
+void FramesOnDevice::add_op(Op::Kind kind, std::uint32_t peer, Hop hop, const Parcel& parcel) {
   const Tag tag = frame_tag(group_.step.step, plan_.bucket(), 0, hop);
-  if (parcel.bytes() != 0) ops_.push_back({kind, peer, tag, parcel.buffer.bytes(), Space::device});
+  if (!parcel.room.empty()) ops_.push_back({kind, peer, tag, parcel.room, Space::device});
 }
 
 void FramesOnDevice::check_gradients() {
@@ -95,21 +103,22 @@ void FramesOnDevice::check_gradients() {
   batch.close();
 }
 
+void FramesOnDevice::add_gradients(std::uint32_t source) {
+  cuda::BatchScope batch(group_.exec);
+  incoming_[source].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
+    batch.begin_job();
+    coder_.decode_gradient_from(chunk, source, frame, source == 0 ? Combine::assign : Combine::add, means_[i]);
+  });
+  batch.close();
+}
+
 // In rank order.
 void FramesOnDevice::average() {
-  for (std::uint32_t source = 0; source < group_.ranks(); ++source) {
-    cuda::BatchScope batch(group_.exec);
-    incoming_[source].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
-      batch.begin_job();
-      coder_.decode_gradient_from(chunk, source, frame, source == 0 ? Combine::assign : Combine::add,
-                                  means_[i].floats());
-    });
-    batch.close();
-  }
+  for (std::uint32_t source = 0; source < group_.ranks(); ++source) add_gradients(source);
   cuda::BatchScope batch(group_.exec);
-  for (Buffer& mean : means_) {
+  for (const std::span<float> mean : means_) {
     batch.begin_job();
-    divide(group_.exec, mean.floats(), static_cast<float>(group_.ranks()));
+    divide(group_.exec, mean, static_cast<float>(group_.ranks()));
   }
   batch.close();
 }
@@ -124,10 +133,10 @@ class TwoShotOnDevice final : public FramesOnDevice {
   }
 
  private:
-  void take_rooms() override;
+  void place_encoded(RoomCutter& cutter) override;
+  void place_exchanged(RoomCutter& cutter) override;
   void encode() override;
   Left exchange(std::uint32_t phase) override;
-  void release() override;
   void swap_gradients();
   void swap_means();
   void encode_means();
@@ -138,16 +147,19 @@ class TwoShotOnDevice final : public FramesOnDevice {
 };
 
 // What this rank sends itself stays where it was encoded.
-void TwoShotOnDevice::take_rooms() {
-  for (auto* parcels : {&outgoing_, &incoming_, &delivered_})
-    for (Parcel& parcel : *parcels)
-      if (&parcel != &incoming_[own()]) take_room(parcel);
-  take_rooms_of_means();
+void TwoShotOnDevice::place_encoded(RoomCutter& cutter) {
+  for (Parcel& parcel : outgoing_) place(cutter, parcel);
+  incoming_[own()].room = outgoing_[own()].room;
+}
+
+void TwoShotOnDevice::place_exchanged(RoomCutter& cutter) {
+  place_sums(cutter);
+  for (Parcel& parcel : delivered_) place(cutter, parcel);
 }
 
 void TwoShotOnDevice::encode() {
   cuda::BatchScope batch(group_.exec);
-  for (Parcel& parcel : outgoing_) {
+  for (const Parcel& parcel : outgoing_) {
     batch.begin_job();
     encode_gradients(parcel);
   }
@@ -174,7 +186,6 @@ void TwoShotOnDevice::swap_gradients() {
     add_op(Op::Kind::send, peer, Hop::worker, outgoing_[peer]);
     add_op(Op::Kind::receive, peer, Hop::worker, incoming_[peer]);
   }
-  incoming_[own()].buffer = std::move(outgoing_[own()].buffer);
   post_ops();
 }
 
@@ -182,7 +193,7 @@ void TwoShotOnDevice::encode_means() {
   cuda::BatchScope batch(group_.exec);
   delivered_[own()].for_each([&](std::size_t i, const Chunk& chunk, auto frame) {
     batch.begin_job();
-    coder_.encode_mean_into(chunk, means_[i].floats(), frame);
+    coder_.encode_mean_into(chunk, means_[i], frame);
   });
   batch.close();
 }
@@ -198,7 +209,7 @@ void TwoShotOnDevice::swap_means() {
 
 void TwoShotOnDevice::deliver() {
   cuda::BatchScope batch(group_.exec);
-  for (Parcel& parcel : delivered_)
+  for (const Parcel& parcel : delivered_)
     parcel.for_each([&](std::size_t, const Chunk& chunk, auto frame) {
       batch.begin_job();
       if (chunk.owner != own()) coder_.check_frame(chunk, chunk.owner, Hop::owner, frame);
@@ -207,24 +218,15 @@ void TwoShotOnDevice::deliver() {
   batch.close();
 }
 
-void TwoShotOnDevice::release() {
-  release_sums();
-  for (auto* parcels : {&outgoing_, &delivered_})
-    for (Parcel& parcel : *parcels) parcel.buffer.release();
-}
-
 class AllGatherReduceOnDevice final : public FramesOnDevice {
  public:
   AllGatherReduceOnDevice(Group& group, const BucketPlan& plan) : FramesOnDevice(group, plan, plan.chunks()) {}
 
  private:
-  void take_rooms() override {
-    for (Parcel& parcel : incoming_) take_room(parcel);
-    take_rooms_of_means();
-  }
+  void place_encoded(RoomCutter& cutter) override { place(cutter, incoming_[own()]); }
+  void place_exchanged(RoomCutter& cutter) override { place_sums(cutter); }
   void encode() override { encode_gradients(incoming_[own()]); }
   Left exchange(std::uint32_t phase) override;
-  void release() override { release_sums(); }
 };
 
 DeviceOperation::Left AllGatherReduceOnDevice::exchange(std::uint32_t phase) {
@@ -242,7 +244,7 @@ DeviceOperation::Left AllGatherReduceOnDevice::exchange(std::uint32_t phase) {
   cuda::BatchScope batch(group_.exec);
   for (std::size_t i = 0; i < means_.size(); ++i) {
     batch.begin_job();
-    coder_.deliver_values(summed_[i], means_[i].floats());
+    coder_.deliver_values(summed_[i], means_[i]);
   }
   batch.close();
   return Left::nothing;
@@ -251,46 +253,49 @@ DeviceOperation::Left AllGatherReduceOnDevice::exchange(std::uint32_t phase) {
 class DenseOnDevice final : public DeviceOperation {
  public:
   DenseOnDevice(Group& group, const BucketPlan& plan) : DeviceOperation(group, plan) {
-    for (const Chunk& chunk : plan.chunks()) bytes_ += payload_bytes(chunk);
+    for (const Chunk& chunk : plan.chunks()) count_ += payload_count(chunk);
   }
 
  private:
-  static std::size_t payload_bytes(const Chunk& chunk) { return chunk.layout.max_frame_bytes() - kFrameHeaderBytes; }
+  static std::size_t payload_count(const Chunk& chunk) {
+    return (chunk.layout.max_frame_bytes() - kFrameHeaderBytes) / sizeof(float);
+  }
   template <class Visit>
   void for_each_payload(Visit visit) {
-    auto rest = payload_.floats();
+    auto rest = payload_;
     cuda::BatchScope batch(group_.exec);
     for (const Chunk& chunk : plan_.chunks()) {
-      const std::size_t count = payload_bytes(chunk) / sizeof(float);
       batch.begin_job();
-      visit(chunk, rest.first(count));
-      rest = rest.subspan(count);
+      visit(chunk, rest.first(payload_count(chunk)));
+      rest = rest.subspan(payload_count(chunk));
     }
     batch.close();
   }
 
-  void take_rooms() override { payload_ = group_.coding_buffer(bytes_); }
+  void place_encoded(RoomCutter& cutter) override {
+    payload_ = {reinterpret_cast<float*>(cutter.cut(count_ * sizeof(float)).data()), count_};
+  }
+  void place_exchanged(RoomCutter&) override {}
   void encode() override {
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.encode_payload_into(chunk, payload); });
   }
   Left exchange(std::uint32_t phase) override {
     if (phase == 0) {
-      sum(payload_.floats());
+      sum(payload_);
       return Left::more;
     }
     for_each_payload([&](const Chunk& chunk, auto payload) { coder_.deliver_payload_sum(chunk, payload); });
     return Left::nothing;
   }
-  void release() override { payload_.release(); }
 
-  std::size_t bytes_ = 0;
-  Buffer payload_;
+  std::size_t count_ = 0;
+  std::span<float> payload_;
 };
 
 template <class Exchange>
 std::unique_ptr<BucketOperation> prepared(Group& group, const BucketPlan& plan) {
   auto exchange = std::make_unique<Exchange>(group, plan);
-  exchange->take_rooms_ahead();
+  exchange->take_rooms();
   return exchange;
 }
 

@@ -1,7 +1,8 @@
 #include "collectives/device_operation.hpp"
 
 #include <algorithm>
-#include <utility>
+
+#include "kernels/cuda/batch.hpp"
 
 namespace tw {
 
@@ -12,13 +13,42 @@ void DeviceOperation::start(std::span<const Piece> pieces) {
   phase_ = 0;
 }
 
-void DeviceOperation::take_rooms_ahead() {
-  if (!std::exchange(has_rooms_, true)) take_rooms();
+void DeviceOperation::take_rooms() {
+  RoomCutter encoded, exchanged;
+  place_encoded(encoded);
+  place_exchanged(exchanged);
+  RoomCutter cutter(group_.device->messages.take(encoded.used()));
+  place_encoded(cutter);
+  group_.device->messages.share(exchanged.used());
+  share_room();
+  rehearse();
+}
+
+void DeviceOperation::share_room() {
+  RoomCutter cutter(group_.device->messages.shared());
+  place_exchanged(cutter);
+}
+
+// Takes what scratch memory a step takes, the most where all gradients are absent. Nothing is launched or posted.
+void DeviceOperation::rehearse() {
+  const std::vector<Piece> absent = plan_.absent_pieces();
+  coder_.bind(absent);
+  rehearsing_ = true;
+  {
+    const cuda::BatchScope dropped(group_.exec);
+    encode();
+  }
+  for (bool more = true; more; ++phase_) {
+    const cuda::BatchScope dropped(group_.exec);
+    more = exchange(phase_) == Left::more;
+  }
+  rehearsing_ = false;
+  coder_.bind({});
+  group_.state.rollback();
 }
 
 Operation::Progress DeviceOperation::advance() {
   if (stage_ == Stage::bound) {
-    take_rooms_ahead();
     encode();
     encoded_ = group_.mark();
     stage_ = Stage::encoded;
@@ -27,8 +57,6 @@ Operation::Progress DeviceOperation::advance() {
   if (stage_ == Stage::encoded) return enqueue_more() ? Progress::more : Progress::waiting;
   if (!is_done()) return Progress::waiting;
   requests_.clear();
-  release();
-  has_rooms_ = false;
   coder_.refuse_bad_frames();
   return Progress::complete;
 }
@@ -36,6 +64,7 @@ Operation::Progress DeviceOperation::advance() {
 // True once all is enqueued: then it is the next bucket's turn.
 bool DeviceOperation::enqueue_more() {
   if (group_.turn != plan_.bucket()) return false;
+  if (phase_ == 0) share_room();
   do {
     // Not joined: whatever is encoded meanwhile, and the vote behind it, would wait for peers too.
     if (!requests_.empty() && !requests_.back().done()) return false;
@@ -53,11 +82,11 @@ bool DeviceOperation::is_done() {
 }
 
 void DeviceOperation::post(std::span<const Op> ops) {
-  if (!ops.empty()) requests_.push_back(group_.post_on_device(ops));
+  if (!ops.empty() && !rehearsing_) requests_.push_back(group_.post_on_device(ops));
 }
 
 void DeviceOperation::sum(std::span<float> payload) {
-  if (!payload.empty() && group_.ranks() > 1) requests_.push_back(group_.sum_on_device(payload));
+  if (!payload.empty() && group_.ranks() > 1 && !rehearsing_) requests_.push_back(group_.sum_on_device(payload));
 }
 
 Operation::Wait DeviceOperation::waiting_for() const {

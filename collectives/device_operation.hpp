@@ -16,6 +16,7 @@
 
 #include "collectives/algorithm.hpp"
 #include "collectives/chunk_coder.hpp"
+#include "collectives/device_rooms.hpp"
 
 namespace tw {
 
@@ -27,22 +28,24 @@ class DeviceOperation : public BucketOperation {
   Wait waiting_for() const final;
   const cuda::Event* result() const final { return stage_ == Stage::enqueued ? &result_ : nullptr; }
 
-  /// For the first step, so that this one allocates nothing: it might have to wait for others' messages.
-  void take_rooms_ahead();
+  /// Once, at preparation: so that no step allocates, which might have to wait for others' messages.
+  void take_rooms();
 
  protected:
   DeviceOperation(Group& group, const BucketPlan& plan)
       : group_(group), plan_(plan), coder_(group, plan), result_(group.exec.device) {}
 
-  /// What `encode` and `exchange` put into device memory has its room from here on, until `release`.
-  virtual void take_rooms() = 0;
+  /// Cuts the rooms that `encode` writes, which are this bucket's own, and those that only `exchange` uses. The latter
+  /// are cut anew each time: all buckets share their memory, since one exchanges at a time. All that a bucket's last
+  /// call of `exchange` enqueued is work on the coding stream, and behind it comes what the next bucket's calls
+  /// enqueue, messages included; its own messages were done before that call.
+  virtual void place_encoded(RoomCutter& cutter) = 0;
+  virtual void place_exchanged(RoomCutter& cutter) = 0;
   /// Enqueues the encoding of this rank's gradients.
   virtual void encode() = 0;
   /// Enqueues what comes next, ending with a call of `post` or `sum`, or with the end.
   enum class Left : std::uint8_t { more, nothing };
   virtual Left exchange(std::uint32_t phase) = 0;
-  /// All that was enqueued is done.
-  virtual void release() = 0;
 
   /// The next phase comes once the messages are done, if there are any; a rank alone sums nothing.
   void post(std::span<const Op> ops);
@@ -53,12 +56,14 @@ class DeviceOperation : public BucketOperation {
   ChunkCoder coder_;
 
  private:
+  void rehearse();
+  void share_room();
   bool enqueue_more();
   bool is_done();
 
   enum class Stage : std::uint8_t { bound, encoded, enqueued };
   Stage stage_ = Stage::enqueued;
-  bool has_rooms_ = false;
+  bool rehearsing_ = false;
   bool consumed_ = false;
   std::uint32_t phase_ = 0;
   std::vector<Request> requests_;

@@ -29,8 +29,17 @@ void Group::code_on_host() {
 }
 
 void Group::retire(Buffer buffer) {
+  if (!codes_on_device()) return;
+  const Mark upcoming = device->timeline.upcoming();
+  retired_.emplace_back(upcoming, std::move(buffer));
+  const std::size_t kept = retired_.size();
+  if (kept >= kRetiredUnmarked && retired_[kept - kRetiredUnmarked].first == upcoming) mark();
+}
+
+bool Group::given_back(Mark mark) {
+  if (!reached(mark)) return false;
   while (!retired_.empty() && reached(retired_.front().first)) retired_.pop_front();
-  if (codes_on_device()) retired_.emplace_back(device->timeline.upcoming(), std::move(buffer));
+  return true;
 }
 
 Request Group::send(std::uint32_t peer, Tag tag, std::span<std::byte> bytes, Space space) {

@@ -13,6 +13,7 @@
 #include <tightwire/types.hpp>
 
 #include "collectives/buffers.hpp"
+#include "collectives/device_rooms.hpp"
 #include "collectives/transport.hpp"
 #include "compress/state.hpp"
 #include "compress/wire.hpp"
@@ -57,6 +58,7 @@ struct DeviceSide {
         arena(memory_of(Residence::device, device)),
         buffers(memory_of(Residence::device, device)),
         rooms(memory_of(Residence::device, device)),
+        messages(memory_of(Residence::device, device)),
         exec{.backend = Backend::cuda, .arena = &arena, .device = device, .stream = stream.get(), .batch = &batch},
         timeline(exec, wake),
         arrivals({.backend = Backend::cuda, .device = device, .stream = awaiting.get()}, std::move(wake)) {}
@@ -66,6 +68,7 @@ struct DeviceSide {
   Arena arena;
   BufferPool buffers;  ///< for the stream alone: given back while it still uses them
   BufferPool rooms;    ///< where transports write, beside the stream: given back when it is done with them
+  DeviceRooms messages;
   LaunchBatch batch;
   Exec exec;
   cuda::Timeline timeline;
@@ -121,9 +124,14 @@ struct Group {
   using Mark = cuda::Timeline::Mark;
   Mark mark() { return codes_on_device() ? device->timeline.mark() : 0; }
   bool reached(Mark mark) { return mark == 0 || device->timeline.reached(mark); }
-  /// Keeps a host buffer, or one of those that transports write, until what was enqueued so far is done with it, as a
-  /// later mark will tell.
+  /// Keeps a host buffer, or one of those that transports write, until what was enqueued so far is done with it.
   void retire(Buffer buffer);
+  /// The mark that gives back all that was retired so far. It may still have to be made: at the latest with the
+  /// kRetiredUnmarked-th buffer since the last one.
+  Mark of_retired() const { return retired_.empty() ? 0 : retired_.back().first; }
+  /// Whether what was to be kept until then has been given back.
+  bool given_back(Mark mark);
+  static constexpr std::size_t kRetiredUnmarked = 4;
   /// Waits for the device, which may still read buffers and wake the transport: before either goes.
   void settle() noexcept {
     if (!device) return;

@@ -150,6 +150,13 @@ BucketPlan::BucketPlan(std::uint32_t bucket, std::span<const PlannedPiece> piece
   hash_ = hash_of(*this);
 }
 
+std::vector<Piece> BucketPlan::absent_pieces() const {
+  std::vector<Piece> pieces;
+  for (const auto& [param, range] : pieces_)
+    pieces.push_back({param, range.first, {nullptr, param->dtype, range.count}});
+  return pieces;
+}
+
 std::span<const Chunk> BucketPlan::chunks_of(std::uint32_t owner) const {
   return chunks().subspan(first_chunk_[owner], first_chunk_[owner + 1] - first_chunk_[owner]);
 }

@@ -49,6 +49,8 @@ class BucketPlan {
   std::span<const Chunk> chunks() const { return chunks_; }
   /// The chunks of one owner.
   std::span<const Chunk> chunks_of(std::uint32_t owner) const;
+  /// A step's pieces where a rank has no gradient for any.
+  std::vector<Piece> absent_pieces() const;
   /// Hash of everything above.
   std::uint64_t hash() const { return hash_; }
 

@@ -10,8 +10,11 @@ namespace {
 
 class StagedBucket final : public BucketOperation {
  public:
-  StagedBucket(Group& group, std::unique_ptr<BucketOperation> operation)
-      : group_(group), operation_(std::move(operation)) {}
+  StagedBucket(Group& group, const BucketPlan& plan, std::unique_ptr<BucketOperation> operation)
+      : group_(group), operation_(std::move(operation)) {
+    for (const PlannedPiece& piece : plan.pieces())
+      group.buffers.reserve(piece.range.count * bytes_of(piece.param->dtype), 1);
+  }
 
   void start(std::span<const Piece> pieces) override;
   Progress advance() override;
@@ -77,8 +80,9 @@ Operation::Wait StagedBucket::waiting_for() const {
 
 }  // namespace
 
-std::unique_ptr<BucketOperation> staged_through_host(Group& group, std::unique_ptr<BucketOperation> operation) {
-  return std::make_unique<StagedBucket>(group, std::move(operation));
+std::unique_ptr<BucketOperation> staged_through_host(Group& group, const BucketPlan& plan,
+                                                     std::unique_ptr<BucketOperation> operation) {
+  return std::make_unique<StagedBucket>(group, plan, std::move(operation));
 }
 
 }  // namespace tw

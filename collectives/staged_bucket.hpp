@@ -8,7 +8,8 @@
 
 namespace tw {
 
-/// Wraps the operation of one bucket. `group` has a device and outlives it.
-std::unique_ptr<BucketOperation> staged_through_host(Group& group, std::unique_ptr<BucketOperation> operation);
+/// Wraps the operation of the plan's bucket. `group` has a device and outlives it.
+std::unique_ptr<BucketOperation> staged_through_host(Group& group, const BucketPlan& plan,
+                                                     std::unique_ptr<BucketOperation> operation);
 
 }  // namespace tw

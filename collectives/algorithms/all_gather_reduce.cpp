@@ -7,6 +7,7 @@
 #include "collectives/chunk_coder.hpp"
 #include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
+#include "collectives/windows.hpp"
 #include "kernels/reduce.hpp"
 
 namespace tw {
@@ -25,6 +26,10 @@ class AllGatherReduceOperation final : public BucketOperation {
  public:
   AllGatherReduceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {
     for (const Chunk& chunk : plan.chunks()) chunks_.push_back({&chunk, std::vector<Message>(group.ranks())});
+    reserve_sends(group, plan.chunks(), chunks_.size());
+    reserve_receives(group, plan.chunks(), chunks_.size(), group.ranks() - 1);
+    reserve_sums(group, plan.chunks(), chunks_.size());
+    coder_.take_scratch();
   }
 
   void start(std::span<const Piece> pieces) override;
@@ -84,7 +89,7 @@ bool AllGatherReduceOperation::is_consumed() {
 bool AllGatherReduceOperation::is_complete() {
   if (!consumed_ || delivered_ != chunks_.size() || sent_ != chunks_.size() || !drop_finished_sends()) return false;
   if (!all_done_) all_done_ = group_.mark();
-  if (!group_.reached(*all_done_)) return false;
+  if (!group_.given_back(*all_done_)) return false;
   coder_.refuse_bad_frames();
   return true;
 }

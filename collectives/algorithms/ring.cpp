@@ -9,6 +9,7 @@
 #include "collectives/chunk_coder.hpp"
 #include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
+#include "collectives/windows.hpp"
 
 namespace tw {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 // Few at a time, so that what is sent and received is still in the cache when it is used, and no rank runs ahead.
 constexpr std::size_t kBegunAhead = 8;  // chunks that are begun here and whose means are not back
 constexpr std::size_t kAwaited = 2;     // sums, and means, of each owner
+constexpr std::size_t kPassedOn = 4;    // those that came, and that the next rank, or the device, still takes
 
 // The chunks of one owner on their way round the ring, as this rank sees them: one after another, in order.
 struct Lane {
@@ -28,21 +30,29 @@ struct Lane {
   // What is awaited from the rank before; that of chunk i at i % kAwaited.
   std::size_t sums_posted = 0, means_posted = 0;
   std::array<Message, kAwaited> sums = {}, means = {};
+  std::array<std::size_t, 2> leaving = {};  // frames of this lane in `sends_`, by hop
 
   bool awaits_sum() const { return !begins && added < chunks.size(); }
   bool awaits_mean() const { return !owned && delivered < chunks.size(); }
   Message& sum() { return sums[added % kAwaited]; }
   Message& mean() { return means[delivered % kAwaited]; }
+  std::size_t& leaving_at(Hop hop) { return leaving[static_cast<std::size_t>(hop)]; }
+  // Whether the next rank, which may be slow, has taken enough of what came. No rank waits for itself: sums leave
+  // towards the owner, whose means leave towards the rank before it, which keeps them.
+  bool may_take(Hop hop) { return leaving_at(hop) < kPassedOn; }
 };
 
-// A frame on its way to the next rank.
+// A frame on its way to the next rank, or one that only the device still reads.
 struct Outgoing {
+  Lane* lane;
   const Chunk* chunk;
   Hop hop;
   Buffer frame;
-  Group::Mark made;  // when the device has it
+  Group::Mark made;  // when the device is done with it
+  bool stays;
   Request send = {};
   bool posted = false;
+  bool done() const { return posted && (stays || send.done()); }
 };
 
 class RingOperation final : public BucketOperation {
@@ -60,6 +70,7 @@ class RingOperation final : public BucketOperation {
   Tag tag_of(const Chunk& chunk, Hop hop) const {
     return frame_tag(group_.step.step, plan_.bucket(), chunk.index, hop);
   }
+  void reserve(const Lane& lane);
   void post_receives(Lane& lane);
   // Each does one chunk's worth of work, or returns false.
   bool add_to_arrived_sum();
@@ -70,7 +81,7 @@ class RingOperation final : public BucketOperation {
   void finish_in_place(Lane& lane, const Chunk& chunk, Message sum);
   void pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum);
   void pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean);
-  void send(const Chunk& chunk, Hop hop, Buffer frame);
+  void send(Lane& lane, const Chunk& chunk, Hop hop, Buffer frame);
   bool send_ready_frames();
   void drop_finished_sends();
   bool is_consumed();
@@ -96,7 +107,20 @@ RingOperation::RingOperation(Group& group, const BucketPlan& plan)
     lane.begins = owner == before();  // a rank alone is before itself
     lane.owned = owner == group.rank();
     lane.passes_mean = owner != next();
+    reserve(lane);
   }
+  coder_.take_scratch();
+}
+
+// What came is passed on in the room where it came. The owner of a chunk makes the mean in the sum's.
+void RingOperation::reserve(const Lane& lane) {
+  if (lane.begins) {
+    reserve_sends(group_, lane.chunks, kBegunAhead);
+  } else {
+    reserve_receives(group_, lane.chunks, kAwaited + kPassedOn);
+    reserve_own_frames(group_, lane.chunks, 1);
+  }
+  if (!lane.owned) reserve_receives(group_, lane.chunks, kAwaited + kPassedOn);
 }
 
 void RingOperation::start(std::span<const Piece> pieces) {
@@ -148,7 +172,7 @@ bool RingOperation::is_complete() {
 
 bool RingOperation::add_to_arrived_sum() {
   for (Lane& lane : lanes_) {
-    if (!lane.awaits_sum() || !lane.sum().done()) continue;
+    if (!lane.awaits_sum() || !lane.sum().done() || !lane.may_take(lane.owned ? Hop::owner : Hop::worker)) continue;
     Message sum = std::move(lane.sum());
     const Chunk& chunk = take_gradient_of(lane);
     post_receives(lane);
@@ -166,6 +190,7 @@ bool RingOperation::add_to_arrived_sum() {
 bool RingOperation::begin_next_sum() {
   Lane& lane = lanes_[before()];
   if (lane.added == lane.chunks.size() || lane.added - lane.delivered >= kBegunAhead) return false;
+  if (lane.leaving_at(lane.owned ? Hop::owner : Hop::worker) >= kBegunAhead) return false;
   const Chunk& chunk = take_gradient_of(lane);
   pass_sum_on(lane, chunk, coder_.encode_unsealed(chunk));
   return true;
@@ -181,14 +206,13 @@ void RingOperation::finish_in_place(Lane& lane, const Chunk& chunk, Message sum)
   coder_.finish_in_place(chunk, before(), sum.buffer, sum.request.received_bytes(0));
   ++lane.delivered;
   ++delivered_;
-  if (!lane.passes_mean) return group_.retire(std::move(sum.buffer));
-  send(chunk, Hop::owner, std::move(sum.buffer));
+  send(lane, chunk, Hop::owner, std::move(sum.buffer));
 }
 
 void RingOperation::pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum) {
   if (!lane.owned) {
     coder_.seal(chunk, Hop::worker, sum);
-    return send(chunk, Hop::worker, std::move(sum));
+    return send(lane, chunk, Hop::worker, std::move(sum));
   }
   coder_.divide_payload(sum);
   coder_.seal(chunk, Hop::owner, sum);
@@ -197,7 +221,7 @@ void RingOperation::pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum) {
 
 bool RingOperation::take_arrived_mean() {
   for (Lane& lane : lanes_) {
-    if (!lane.awaits_mean() || !lane.mean().done()) continue;
+    if (!lane.awaits_mean() || !lane.mean().done() || !lane.may_take(Hop::owner)) continue;
     Message mean = std::move(lane.mean());
     mean.buffer.shrink(mean.request.received_bytes(0));
     pass_mean_on(lane, lane.chunks[lane.delivered], std::move(mean.buffer));
@@ -211,13 +235,14 @@ void RingOperation::pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean) {
   coder_.deliver_mean(chunk, mean.bytes());  // checked before others get it
   ++lane.delivered;
   ++delivered_;
-  if (!lane.passes_mean) return group_.retire(std::move(mean));
-  coder_.seal_again(chunk, mean.bytes());
-  send(chunk, Hop::owner, std::move(mean));
+  if (lane.passes_mean) coder_.seal_again(chunk, mean.bytes());
+  send(lane, chunk, Hop::owner, std::move(mean));
 }
 
-void RingOperation::send(const Chunk& chunk, Hop hop, Buffer frame) {
-  sends_.push_back({&chunk, hop, std::move(frame), group_.mark()});
+void RingOperation::send(Lane& lane, const Chunk& chunk, Hop hop, Buffer frame) {
+  const bool stays = hop == Hop::owner && !lane.passes_mean;
+  sends_.push_back({&lane, &chunk, hop, std::move(frame), group_.mark(), stays});
+  ++lane.leaving_at(hop);
   send_ready_frames();
 }
 
@@ -227,7 +252,8 @@ bool RingOperation::send_ready_frames() {
     Outgoing& outgoing = sends_[posted_sends_];
     if (!group_.reached(outgoing.made)) break;
     coder_.refuse_bad_frames(*outgoing.chunk);
-    outgoing.send = group_.send_frame(next(), tag_of(*outgoing.chunk, outgoing.hop), outgoing.frame.bytes());
+    if (!outgoing.stays)
+      outgoing.send = group_.send_frame(next(), tag_of(*outgoing.chunk, outgoing.hop), outgoing.frame.bytes());
     outgoing.posted = true;
   }
   return sent;
@@ -235,8 +261,11 @@ bool RingOperation::send_ready_frames() {
 
 // The device was done with them before they were sent.
 void RingOperation::drop_finished_sends() {
-  posted_sends_ -=
-      std::erase_if(sends_, [](const Outgoing& outgoing) { return outgoing.posted && outgoing.send.done(); });
+  posted_sends_ -= std::erase_if(sends_, [](const Outgoing& outgoing) {
+    if (!outgoing.done()) return false;
+    --outgoing.lane->leaving_at(outgoing.hop);
+    return true;
+  });
 }
 
 Operation::Wait RingOperation::waiting_for() const {

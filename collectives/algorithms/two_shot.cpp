@@ -8,14 +8,18 @@
 #include "collectives/chunk_coder.hpp"
 #include "collectives/device_exchange.hpp"
 #include "collectives/tag.hpp"
+#include "collectives/windows.hpp"
 #include "kernels/reduce.hpp"
 
 namespace tw {
 namespace {
 
 // How many frames may be on the way between two ranks in each hop: enough to keep a link busy, few enough that their
-// buffers are used again before they have left the cache.
+// buffers are used again before they have left the cache. Twice as many are awaited, those that a device still reads
+// included, so that a frame finds its receive also where this rank is busy with others.
 constexpr std::size_t kWindow = 16;
+constexpr std::size_t kAwaited = 2 * kWindow;
+static_assert(kAwaited > Group::kRetiredUnmarked, "else a window could wait for ever for a mark");
 
 // A chunk that this rank owns, on its way from worker frames to the mean.
 struct OwnedChunk {
@@ -48,6 +52,7 @@ struct OtherOwner {
   std::size_t posted_sends = 0;  // of those
   std::size_t posted = 0;
   std::size_t delivered = 0;
+  GivenBack given_back = {};       // of means
   std::deque<Message> means = {};  // of chunks [delivered, posted)
 };
 
@@ -87,7 +92,8 @@ class TwoShotOperation final : public BucketOperation {
   bool consumed_ = false;
   std::optional<Group::Mark> all_encoded_, all_done_;  // once there is nothing more to enqueue
   std::vector<OwnedChunk> owned_;
-  std::size_t own_encoded_ = 0, own_posted_ = 0, own_finished_ = 0;  // chunks finish in order
+  std::size_t own_encoded_ = 0, own_posted_ = 0, own_finished_ = 0;  // chunks up to here
+  GivenBack own_given_back_;                                         // of what others sent for them
   std::deque<Outgoing> mean_sends_;
   std::size_t posted_means_ = 0;   // of those
   std::deque<OtherOwner> others_;  // beginning with the next rank
@@ -102,7 +108,15 @@ TwoShotOperation::TwoShotOperation(Group& group, const BucketPlan& plan)
   for (std::uint32_t round = 1; round < group.ranks(); ++round) {
     const std::uint32_t peer = send_peer(group.rank(), round, group.ranks());
     others_.push_back({peer, plan.chunks_of(peer)});
+    reserve_sends(group, plan.chunks_of(peer), kWindow);
+    reserve_receives(group, plan.chunks_of(peer), kAwaited);
   }
+  const std::span<const Chunk> own = plan.chunks_of(group.rank());
+  reserve_sends(group, own, kWindow);
+  reserve_own_frames(group, own, kAwaited);
+  reserve_receives(group, own, kAwaited, others_.size());
+  reserve_sums(group, own, kAwaited);
+  coder_.take_scratch();
 }
 
 void TwoShotOperation::start(std::span<const Piece> pieces) {
@@ -115,20 +129,23 @@ void TwoShotOperation::start(std::span<const Piece> pieces) {
     owned.own_encoded = false;
     owned.in_place = coder_.sums_in_place(*owned.chunk);
   }
-  for (OtherOwner& other : others_) other.encoded = other.posted = other.delivered = 0;
+  own_given_back_.restart();
+  for (OtherOwner& other : others_) {
+    other.encoded = other.posted = other.delivered = 0;
+    other.given_back.restart();
+  }
   post_receives();
 }
 
-// Twice the window, so that a frame finds its receive also where this rank is busy with others.
 void TwoShotOperation::post_receives() {
-  for (; own_posted_ < std::min(owned_.size(), own_finished_ + 2 * kWindow); ++own_posted_) {
+  for (; own_posted_ < std::min(owned_.size(), own_given_back_.chunks(group_) + kAwaited); ++own_posted_) {
     OwnedChunk& owned = owned_[own_posted_];
     for (const OtherOwner& other : others_)
       owned.frames[other.rank] =
           receive_frame(group_, other.rank, tag_of(*owned.chunk, Hop::worker), owned.chunk->layout.max_frame_bytes());
   }
   for (OtherOwner& other : others_)
-    for (; other.posted < std::min(other.chunks.size(), other.delivered + 2 * kWindow); ++other.posted) {
+    for (; other.posted < std::min(other.chunks.size(), other.given_back.chunks(group_) + kAwaited); ++other.posted) {
       const Chunk& chunk = other.chunks[other.posted];
       other.means.push_back(
           receive_frame(group_, other.rank, tag_of(chunk, Hop::owner), chunk.layout.max_frame_bytes()));
@@ -137,6 +154,7 @@ void TwoShotOperation::post_receives() {
 
 Operation::Progress TwoShotOperation::advance() {
   drop_finished_sends();
+  post_receives();  // where the device is done with more
   const bool sent = send_ready_frames();
   // The owner's work first: others wait for its means. Then what fills the wire; then what only this rank waits for.
   if (add_arrived_frame() || encode_next_gradient() || deliver_arrived_mean() || encode_own_gradient()) {
@@ -159,7 +177,7 @@ bool TwoShotOperation::is_consumed() {
 bool TwoShotOperation::is_complete() {
   if (!consumed_ || !all_delivered()) return false;
   if (!all_done_) all_done_ = group_.mark();
-  if (!group_.reached(*all_done_)) return false;
+  if (!group_.given_back(*all_done_)) return false;
   coder_.refuse_bad_frames();
   return true;
 }
@@ -187,6 +205,7 @@ bool TwoShotOperation::add_arrived_frame() {
     OwnedChunk& owned = owned_[i];
     const std::uint32_t source = owned.next_source;
     if (source == group_.ranks()) continue;  // finished before an earlier one
+    if (source + 1 == group_.ranks() && mean_sends_.size() == kWindow) continue;
     // What is added in place must not be taken for this rank's own.
     const bool needs_own = source >= group_.rank() || (owned.in_place && group_.rank() == 1);
     if ((needs_own && !owned.own_encoded) || !owned.frames[source].done()) continue;
@@ -235,6 +254,7 @@ void TwoShotOperation::finish_owned(OwnedChunk& owned) {
   send_ready_frames();
   if (!owned.in_place) coder_.deliver_mean(*owned.chunk, mean_sends_.back().frame);
   while (own_finished_ < owned_.size() && owned_[own_finished_].next_source == group_.ranks()) ++own_finished_;
+  own_given_back_.finished(group_, own_finished_);
 }
 
 bool TwoShotOperation::encode_next_gradient() {
@@ -267,7 +287,7 @@ bool TwoShotOperation::deliver_arrived_mean() {
     if (other.means.empty() || !other.means.front().done()) continue;
     coder_.deliver_mean(other.chunks[other.delivered], std::move(other.means.front()));
     other.means.pop_front();
-    ++other.delivered;
+    other.given_back.finished(group_, ++other.delivered);
     return true;
   }
   return false;

@@ -15,13 +15,15 @@ void require_no_open_batch(const Exec& exec, const char* what) {
            " would overtake the kernels that this Exec's batch gathers: close it first");
 }
 
+// A resource never gives null.
+std::size_t at_least_one(std::size_t bytes) { return std::max<std::size_t>(bytes, 1); }
+
 }  // namespace
 
 void* DeviceMemory::do_allocate(std::size_t bytes, std::size_t) {
   const CurrentDevice current(device_);
   void* address = nullptr;
-  bytes = std::max<std::size_t>(bytes, 1);  // a resource never gives null
-  TW_CUDA(cudaMalloc(&address, bytes));
+  TW_CUDA(cudaMalloc(&address, at_least_one(bytes)));
   return address;
 }
 
@@ -29,7 +31,7 @@ void DeviceMemory::do_deallocate(void* address, std::size_t, std::size_t) { cuda
 
 void* PinnedMemory::do_allocate(std::size_t bytes, std::size_t) {
   void* address = nullptr;
-  TW_CUDA(cudaHostAlloc(&address, bytes, cudaHostAllocPortable | cudaHostAllocMapped));
+  TW_CUDA(cudaHostAlloc(&address, at_least_one(bytes), cudaHostAllocPortable | cudaHostAllocMapped));
   return address;
 }
 
