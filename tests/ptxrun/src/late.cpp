@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace ptxrun {
@@ -10,15 +11,16 @@ namespace {
 
 struct Queue {
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable arrived, finished;
   std::deque<std::function<void()>> work;
+  std::multiset<std::uint64_t> awaited;  // whom to wake: who waits for how much
   std::uint64_t handed_over = 0, done = 0;
   std::thread::id thread;
 
   void run() {
     std::unique_lock lock(mutex);
     for (;;) {
-      changed.wait(lock, [&] { return !work.empty(); });
+      arrived.wait(lock, [&] { return !work.empty(); });
       std::function<void()> next = std::move(work.front());
       work.pop_front();
       lock.unlock();
@@ -26,7 +28,7 @@ struct Queue {
       next = nullptr;
       lock.lock();
       ++done;
-      changed.notify_all();
+      if (!awaited.empty() && *awaited.begin() <= done) finished.notify_all();
     }
   }
 };
@@ -55,7 +57,7 @@ void do_later(std::function<void()> work) {
   std::lock_guard lock(q.mutex);
   q.work.push_back(std::move(work));
   ++q.handed_over;
-  q.changed.notify_all();
+  q.arrived.notify_one();
 }
 
 void drain() {
@@ -63,7 +65,9 @@ void drain() {
   Queue& q = queue();
   std::unique_lock lock(q.mutex);
   if (std::this_thread::get_id() == q.thread) return;
-  q.changed.wait(lock, [&, until = q.handed_over] { return q.done >= until; });
+  const auto mine = q.awaited.insert(q.handed_over);
+  q.finished.wait(lock, [&] { return q.done >= *mine; });
+  q.awaited.erase(mine);
 }
 
 std::uint64_t handed_over() {
