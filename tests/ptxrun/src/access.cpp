@@ -28,8 +28,8 @@ struct Lanes {  // one access of a warp
     finding(w, in, lane, kind, detail);
     ptr[lane] = w.launch->scratch;
   }
-  bool aligned(int lane) {
-    if (!(addr[lane] & (bytes - 1))) return true;
+  bool aligned(int lane) { return !(addr[lane] & (bytes - 1)) || misaligned(lane); }
+  [[gnu::noinline]] bool misaligned(int lane) {
     bad(lane, "misaligned access", verb(in) + std::to_string(bytes) + " bytes at " + hex(addr[lane]));
     return false;
   }
@@ -140,18 +140,25 @@ void touch_global(Lanes& a, std::uint32_t m) {
   t.by_width[std::countr_zero(a.bytes)] += n;
 }
 
-bool each_in_its_bank(const Lanes& a, std::uint32_t m) {
+// Whether the lanes of a phase want all one address, or banks of their own.
+bool in_one_wavefront(const Lanes& a, std::uint32_t phase, unsigned words) {
+  const std::uint64_t first = a.addr[lowest(phase)];
   std::uint32_t banks = 0;
-  for (std::uint32_t r = m; r; r &= r - 1) banks |= 1u << (a.addr[lowest(r)] / 4 % kLanes);
-  return std::popcount(banks) == std::popcount(m);
+  bool same = true;
+  for (std::uint32_t r = phase; r; r &= r - 1) {
+    const std::uint64_t at = a.addr[lowest(r)];
+    same &= at == first;
+    banks |= ((1u << words) - 1) << (at / 4 % kLanes);
+  }
+  return same || unsigned(std::popcount(banks)) == unsigned(std::popcount(phase)) * words;
 }
 
 // Wavefronts beyond the least number: lanes of a phase that want different words of one bank.
 unsigned extra_wavefronts(const Lanes& a, std::uint32_t m) {
   unsigned per_phase = a.bytes <= 4 ? 32 : a.bytes == 8 ? 16 : 8, words = std::max(1u, a.bytes / 4), extra = 0;
-  if (words == 1 && each_in_its_bank(a, m)) return 0;
   for (unsigned first = 0; first < kLanes; first += per_phase) {
     std::uint32_t phase = m & std::uint32_t(((1ull << per_phase) - 1) << first);
+    if (!phase || in_one_wavefront(a, phase, words)) continue;
     std::uint32_t in_bank[kLanes][kLanes];
     std::uint8_t used[kLanes] = {};
     unsigned most = 1;
