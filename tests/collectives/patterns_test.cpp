@@ -14,7 +14,9 @@ TEST(Patterns, ShardsCoverDisjointlyAndAreCutAtTheGranule) {
           const Range range = shard_range(count, granule, ranks, s);
           if (range.count == 0) continue;
           EXPECT_EQ(range.first, next);
-          if (granule != 0) EXPECT_EQ(range.first % granule, 0u);
+          if (granule != 0) {
+            EXPECT_EQ(range.first % granule, 0u);
+          }
           next = range.first + range.count;
         }
         EXPECT_EQ(next, count) << "granule " << granule << " ranks " << ranks;

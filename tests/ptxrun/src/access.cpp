@@ -28,8 +28,8 @@ struct Lanes {  // one access of a warp
     finding(w, in, lane, kind, detail);
     ptr[lane] = w.launch->scratch;
   }
-  bool aligned(int lane) {
-    if (!(addr[lane] & (bytes - 1))) return true;
+  bool aligned(int lane) { return !(addr[lane] & (bytes - 1)) || misaligned(lane); }
+  [[gnu::noinline]] bool misaligned(int lane) {
     bad(lane, "misaligned access", verb(in) + std::to_string(bytes) + " bytes at " + hex(addr[lane]));
     return false;
   }
@@ -65,18 +65,37 @@ void global_miss(Lanes& a, int lane) {
   a.bad(lane, kind_of_miss(o, a.w.launch->device), what + ", " + memory().describe(at));
 }
 
-void note_written(Lanes& a, Allocation* o, int lane) {
-  std::uint64_t off = a.addr[lane] - o->begin;
-  if (a.in.flags & kWrite) {
-    std::memset(o->written.data() + off, 1, a.bytes);
-    return;
+// Calls f(offset, word of 01 bytes) for each word of an access: words of a size that the compiler knows.
+template <class F>
+void in_steps(std::uint32_t bytes, F f) {
+  switch (bytes) {
+    case 1:
+      return f(0, std::uint8_t(0x01));
+    case 2:
+      return f(0, std::uint16_t(0x0101));
+    case 4:
+      return f(0, 0x01010101u);
+    default:
+      for (std::uint32_t at = 0; at < bytes; at += 8) f(at, std::uint64_t{0x0101010101010101});
   }
-  for (std::uint32_t i = 0; i < a.bytes; ++i)
-    if (!o->written[off + i]) {
-      finding(a.w, a.in, lane, "read of unwritten memory",
-              std::to_string(a.bytes) + " bytes, " + memory().describe(a.addr[lane]));
+}
+
+void note_written(Lanes& a, Allocation* o, int lane) {
+  std::uint8_t* marks = o->written.data() + (a.addr[lane] - o->begin);
+  const bool writes = a.in.flags & kWrite;
+  bool written = true;
+  in_steps(a.bytes, [&](std::uint32_t at, auto ones) {
+    if (writes) {
+      std::memcpy(marks + at, &ones, sizeof ones);
       return;
     }
+    decltype(ones) here;
+    std::memcpy(&here, marks + at, sizeof here);
+    written &= here == ones;
+  });
+  if (!written)
+    finding(a.w, a.in, lane, "read of unwritten memory",
+            std::to_string(a.bytes) + " bytes, " + memory().describe(a.addr[lane]));
 }
 
 void touch_global(Lanes& a, std::uint32_t m) {
@@ -124,11 +143,25 @@ void touch_global(Lanes& a, std::uint32_t m) {
   t.by_width[std::countr_zero(a.bytes)] += n;
 }
 
+// Whether the lanes of a phase want all one address, or banks of their own.
+bool in_one_wavefront(const Lanes& a, std::uint32_t phase, unsigned words) {
+  const std::uint64_t first = a.addr[lowest(phase)];
+  std::uint32_t banks = 0;
+  bool same = true;
+  for (std::uint32_t r = phase; r; r &= r - 1) {
+    const std::uint64_t at = a.addr[lowest(r)];
+    same &= at == first;
+    banks |= ((1u << words) - 1) << (at / 4 % kLanes);
+  }
+  return same || unsigned(std::popcount(banks)) == unsigned(std::popcount(phase)) * words;
+}
+
 // Wavefronts beyond the least number: lanes of a phase that want different words of one bank.
 unsigned extra_wavefronts(const Lanes& a, std::uint32_t m) {
   unsigned per_phase = a.bytes <= 4 ? 32 : a.bytes == 8 ? 16 : 8, words = std::max(1u, a.bytes / 4), extra = 0;
   for (unsigned first = 0; first < kLanes; first += per_phase) {
     std::uint32_t phase = m & std::uint32_t(((1ull << per_phase) - 1) << first);
+    if (!phase || in_one_wavefront(a, phase, words)) continue;
     std::uint32_t in_bank[kLanes][kLanes];
     std::uint8_t used[kLanes] = {};
     unsigned most = 1;
@@ -146,6 +179,19 @@ unsigned extra_wavefronts(const Lanes& a, std::uint32_t m) {
   return extra;
 }
 
+bool differ(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t bytes) {
+  switch (bytes) {  // sizes that the compiler knows
+    case 2:
+      return std::memcmp(a, b, 2) != 0;
+    case 4:
+      return std::memcmp(a, b, 4) != 0;
+    case 8:
+      return std::memcmp(a, b, 8) != 0;
+    default:
+      return std::memcmp(a, b, bytes) != 0;
+  }
+}
+
 void check_race(Lanes& a, int lane) {
   Warp& w = a.w;
   Access who;
@@ -156,11 +202,10 @@ void check_race(Lanes& a, int lane) {
   bool unwritten = false, write = a.in.flags & kWrite;
   bool changed = true;
   if (write && !(a.in.flags & kAtomic)) {  // two threads that write the same value do no harm
-    std::uint8_t fresh[32];
-    unsigned reg = a.in.width;
+    changed = false;
     for (unsigned v = 0; v < a.in.vec; ++v)
-      std::memcpy(fresh + v * a.in.size, a.w.at<std::uint8_t>(a.in.dst[v]) + std::size_t(lane) * reg, a.in.size);
-    changed = std::memcmp(fresh, a.ptr[lane], a.bytes) != 0;
+      changed |= differ(a.w.at<std::uint8_t>(a.in.dst[v]) + std::size_t(lane) * a.in.width, a.ptr[lane] + v * a.in.size,
+                        a.in.size);
   }
   Conflict c = w.block->shadow.access(std::uint32_t(a.addr[lane]), a.bytes, write, changed, who, w.clock, &unwritten);
   if (c.kind) {
@@ -210,14 +255,15 @@ void touch_local(Lanes& a, std::uint32_t m) {
 }
 
 void touch_param(Lanes& a, std::uint32_t m) {
-  std::vector<std::uint8_t>& p = a.w.launch->params;
+  std::uint8_t* const data = a.w.launch->params.data();
+  const std::uint64_t end = a.in.flags & kWrite ? 0 : a.w.launch->params.size();
   for (; m; m &= m - 1) {
     int lane = lowest(m);
-    if (a.addr[lane] + a.bytes > p.size() || (a.in.flags & kWrite))
+    if (a.addr[lane] + a.bytes > end)
       a.bad(lane, "kernel parameter access out of bounds",
             verb(a.in) + std::to_string(a.bytes) + " bytes at " + hex(a.addr[lane]));
     else
-      a.ptr[lane] = p.data() + a.addr[lane];
+      a.ptr[lane] = data + a.addr[lane];
   }
 }
 

@@ -65,7 +65,8 @@ cudaError_t launch_kernel(const void* function, dim3 grid, dim3 block, void** ar
   l->grid = {grid.x, grid.y, grid.z};
   l->block = {block.x, block.y, block.z};
   l->dynamic_shared = std::uint32_t(shared);
-  l->counters = &runtime().counters[p->name];
+  if (!k->counters) k->counters = &runtime().counters[p->name];
+  l->counters = k->counters;
   l->params.resize(p->param_bytes);
   for (std::size_t i = 0; i < p->params.size(); ++i)
     std::memcpy(l->params.data() + p->params[i].offset, args[i], p->params[i].size);

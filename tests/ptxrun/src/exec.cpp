@@ -137,7 +137,7 @@ void check_divergence(Warp& w) {
 bool run_warp(Warp& w, std::uint32_t turn) {
   Launch& l = *w.launch;
   const Inst* code = l.program->code.data();
-  Issue* issues = l.issues.data();
+  Issue* issues = l.program->issues.data();
   if ((!w.active || !w.switch_pc) && !w.regroup()) return false;
   w.yield = false;
   std::uint32_t left = turn;
@@ -196,13 +196,15 @@ std::uint32_t* special(Launch& l, unsigned warp, SpecialSlot s) {
 
 void fill_specials(Launch& l, unsigned warps) {
   l.specials.assign(std::size_t(warps) * kSpecials * kLanes * 4, 0);
+  Dim at{0, 0, 0};
   for (unsigned w = 0; w < warps; ++w) {
     for (std::uint32_t i = 0; i < kLanes; ++i) {
-      std::uint32_t t = w * kLanes + i;
       auto set = [&](SpecialSlot s, std::uint32_t v) { special(l, w, s)[i] = v; };
-      set(kTidX, t % l.block.x);
-      set(kTidY, t / l.block.x % l.block.y);
-      set(kTidZ, t / l.block.x / l.block.y);
+      set(kTidX, at.x);
+      set(kTidY, at.y);
+      set(kTidZ, at.z);
+      if (++at.x == l.block.x) at.x = 0, ++at.y;
+      if (at.y == l.block.y) at.y = 0, ++at.z;
       set(kNtidX, l.block.x);
       set(kNtidY, l.block.y);
       set(kNtidZ, l.block.z);
@@ -278,32 +280,37 @@ void run_block(Block& b, std::mt19937_64* shuffle) {
   }
 }
 
-void settle_counters(Launch& l) {
-  Counters& c = *l.counters;
-  for (std::size_t pc = 0; pc < l.issues.size(); ++pc) {
-    std::size_t k = std::size_t(l.program->code[pc].klass);
-    c.warp_insts[k] += l.issues[pc].warps;
-    c.thread_insts[k] += l.issues[pc].threads;
-  }
+// Room for the registers of a launch, aligned; as the launch before left it.
+std::uint8_t* registers_for(std::size_t bytes) {
+  static std::vector<std::uint8_t>& room = *new std::vector<std::uint8_t>;
+  if (room.size() < bytes + 64) room.assign(bytes + 64, 0);
+  return reinterpret_cast<std::uint8_t*>((reinterpret_cast<std::uintptr_t>(room.data()) + 63) / 64 * 64);
 }
 
 }  // namespace
+
+void count_instructions(Program& p, Counters& c) {
+  for (std::size_t pc = 0; pc < p.issues.size(); ++pc) {
+    std::size_t k = std::size_t(p.code[pc].klass);
+    c.warp_insts[k] += p.issues[pc].warps;
+    c.thread_insts[k] += p.issues[pc].threads;
+  }
+  p.issues.assign(p.code.size(), {});
+}
 
 void run_launch(Launch& l) {
   Program& p = *l.program;
   std::uint64_t threads = l.block.count();
   unsigned warps = unsigned((threads + kLanes - 1) / kLanes);
-  l.registers.assign(std::size_t(warps) * p.register_bytes + 64, 0);
   l.local_stride = (p.local_bytes + 15) / 16 * 16;
   l.local.assign(std::size_t(warps) * kLanes * l.local_stride + 16, 0);
-  l.issues.assign(p.code.size(), {});
+  p.issues.resize(p.code.size());
   fill_specials(l, warps);
   Block b;
   b.launch = &l;
   b.shared.resize(p.shared_bytes + l.dynamic_shared);
   b.warps.resize(warps);
-  auto* registers =
-      reinterpret_cast<std::uint8_t*>((reinterpret_cast<std::uintptr_t>(l.registers.data()) + 63) / 64 * 64);
+  std::uint8_t* registers = registers_for(std::size_t(warps) * p.register_bytes);
   for (unsigned i = 0; i < warps; ++i) {
     Warp& w = b.warps[i];
     w.base[0] = registers + std::size_t(i) * p.register_bytes;
@@ -319,18 +326,12 @@ void run_launch(Launch& l) {
   c.launches += 1;
   c.approximate |= p.approximate;
   c.contractible = p.contractible;
-  try {
-    for (std::uint64_t i = 0; i < l.grid.count(); ++i) {
-      c.blocks += 1;
-      c.threads += threads;
-      start_block(b, i, threads);
-      run_block(b, options().seed ? &rng : nullptr);
-    }
-  } catch (...) {
-    settle_counters(l);
-    throw;
+  for (std::uint64_t i = 0; i < l.grid.count(); ++i) {
+    c.blocks += 1;
+    c.threads += threads;
+    start_block(b, i, threads);
+    run_block(b, options().seed ? &rng : nullptr);
   }
-  settle_counters(l);
 }
 
 }  // namespace ptxrun

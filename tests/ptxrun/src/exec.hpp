@@ -44,13 +44,11 @@ struct Counters {  // of one kernel, over its launches
 
 struct Block;
 struct Launch;
-struct Issue {
-  std::uint64_t warps = 0, threads = 0;
-};
 constexpr std::uint32_t kNever = ~0u;
 constexpr int kMaxDepth = 24;
 
 struct Warp {
+  Warp() {}                              // the arrays are filled when a block starts
   std::uint8_t* base[3] = {};            // registers, constants, special registers
   std::uint32_t pc = 0, active = 0;      // the lanes that run together, and where
   std::uint32_t switch_pc = kNever;      // regroup when pc gets here: the lowest pc of other lanes that can run
@@ -101,15 +99,16 @@ struct Launch {
   int device = 0;
   std::vector<std::uint8_t> params;
   Counters* counters = nullptr;
-  std::vector<Issue> issues;
-  std::vector<std::uint8_t> registers, local, specials;
+  std::vector<std::uint8_t> local, specials;
   std::uint32_t local_stride = 0;
   std::uint8_t scratch[64];  // where accesses with a finding go when the launch goes on
   std::uint64_t steps = 0;
 };
 
-// Runs all blocks in ascending order. Throws LaunchFailure.
+// Runs all blocks in ascending order, one launch at a time. Throws LaunchFailure.
 void run_launch(Launch& launch);
+// Adds what was issued so far to the counters, once.
+void count_instructions(Program& program, Counters& counters);
 
 // A finding: in a lane, at an instruction. Throws in mode fail; prints once per kernel, line and kind in mode report.
 void finding(Warp& w, const Inst& in, int lane, const char* kind, const std::string& detail);

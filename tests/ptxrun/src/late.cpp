@@ -5,6 +5,7 @@
 #include <deque>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Lane {
   Minds minds;
   std::deque<Item> items;
   std::uint64_t handed_over = 0, done = 0;
+  std::multiset<std::uint64_t> awaited;  // whom to wake: who waits for how much
 };
 
 namespace {
@@ -26,7 +28,7 @@ std::uint32_t seed() { return std::getenv("PTXRUN_SEED") ? std::uint32_t(std::at
 
 struct Lanes {
   std::mutex mutex;
-  std::condition_variable changed;
+  std::condition_variable arrived, finished;
   std::vector<std::shared_ptr<Lane>> all;
   std::shared_ptr<Lane> legacy;
   std::thread::id thread;
@@ -50,7 +52,7 @@ struct Lanes {
     std::unique_lock lock(mutex);
     for (;;) {
       std::shared_ptr<Lane> lane;
-      changed.wait(lock, [&] { return (lane = next()) != nullptr; });
+      arrived.wait(lock, [&] { return (lane = next()) != nullptr; });
       std::function<void()> work = std::move(lane->items.front().work);
       lane->items.pop_front();
       lock.unlock();
@@ -58,7 +60,7 @@ struct Lanes {
       work = nullptr;
       lock.lock();
       ++lane->done;
-      changed.notify_all();
+      if (!lane->awaited.empty() && *lane->awaited.begin() <= lane->done) finished.notify_all();
     }
   }
 
@@ -75,7 +77,11 @@ struct Lanes {
   void wait(const std::vector<Place>& places) {
     std::unique_lock lock(mutex);
     if (std::this_thread::get_id() == thread) return;
-    changed.wait(lock, [&] { return std::all_of(places.begin(), places.end(), reached); });
+    for (const Place& p : places)
+      if (p.lane) p.lane->awaited.insert(p.count);
+    finished.wait(lock, [&] { return std::all_of(places.begin(), places.end(), reached); });
+    for (const Place& p : places)
+      if (p.lane) p.lane->awaited.erase(p.lane->awaited.find(p.count));
   }
 };
 
@@ -130,7 +136,7 @@ void do_later(const std::shared_ptr<Lane>& lane, std::function<void()> work, Pla
   if (behind.lane) item.behind.push_back(std::move(behind));
   lane->items.push_back(std::move(item));
   ++lane->handed_over;
-  lanes().changed.notify_all();
+  lanes().arrived.notify_one();
 }
 
 void drain() {

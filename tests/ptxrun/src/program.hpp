@@ -17,6 +17,9 @@ struct CallSite {
   std::string builtin;                       // vprintf, __assertfail
   std::vector<std::uint32_t> args, results;  // frame offsets in the caller
 };
+struct Issue {  // how often an instruction was issued
+  std::uint64_t warps = 0, threads = 0;
+};
 struct FunctionLayout {
   std::vector<std::uint32_t> params, returns;
   std::uint32_t pc = 0;
@@ -26,6 +29,7 @@ struct Program {
   std::string name;
   const Module* module = nullptr;
   std::vector<Inst> code;
+  std::vector<Issue> issues;            // of `code`, over all launches
   std::vector<std::string> text;        // of unsupported instructions, by imm
   std::vector<std::uint8_t> constants;  // every constant for 32 lanes
   std::vector<CallSite> calls;

@@ -72,6 +72,8 @@ void write_report() {
                runtime().sticky != cudaSuccess ? cudaGetErrorName(runtime().sticky)
                : runtime().unusable            ? "cudaErrorNoKernelImageForDevice"
                                                : "");
+  for (auto& [function, k] : runtime().kernels)
+    if (k.program && k.counters) count_instructions(*k.program, *k.counters);
   bool first = true;
   for (auto& [symbol, counters] : runtime().counters) {
     std::fprintf(f, "%s", first ? "" : ",\n");

@@ -17,6 +17,7 @@ struct Kernel {
   Module* module = nullptr;
   std::string name;
   std::unique_ptr<Program> program;  // built at the first launch
+  Counters* counters = nullptr;      // then
   int dynamic_shared_limit = 48 * 1024;
   bool complained = false;
 };

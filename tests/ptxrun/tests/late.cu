@@ -6,7 +6,11 @@
 __global__ void add(int* x, int v) { x[threadIdx.x] += v; }
 
 std::atomic<bool> open = false;
-void wait_until_open(void*) {
+void wait_until_open(void* caller) {
+  if (std::this_thread::get_id() == *static_cast<std::thread::id*>(caller)) {
+    std::puts("FAILED: streams do their work at once here; run this with --late");
+    std::exit(1);
+  }
   while (!open) std::this_thread::yield();
 }
 
@@ -52,7 +56,8 @@ int main() {
   MUST(cudaMallocHost(&pinned, 128));
   std::memset(pinned, 0, 128);
   check(cudaEventQuery(event) == cudaSuccess, "an event that was never recorded is reached");
-  MUST(cudaLaunchHostFunc(s, wait_until_open, nullptr));
+  std::thread::id caller = std::this_thread::get_id();
+  MUST(cudaLaunchHostFunc(s, wait_until_open, &caller));
   add<<<1, 32, 0, s>>>(x.p, 2);
   MUST(cudaMemcpyAsync(pinned, x.p, 128, cudaMemcpyDeviceToHost, s));
   MUST(cudaEventRecord(event, s));
