@@ -36,7 +36,7 @@ TEST(CodecFeedback, OnePassEqualsItsSteps) {
 // Every contractive spec with "+ef", driven through the Compressor and its State.
 template <class Visit>
 void for_each_feedback(std::uint64_t count, Visit visit) {
-  for (const Backend backend : kBackends)
+  for (const Backend backend : backends_under_test())
     for (const std::string& spec : specs_under_test()) {
       SCOPED_TRACE(spec);
       const Param param = make_param(count);

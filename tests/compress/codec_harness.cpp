@@ -191,7 +191,7 @@ void for_each_case(std::span<const Family> families, const std::function<void(co
   for (const DType dtype : kGradientTypes)
     for (const Family family : families)
       for (const std::uint64_t count : sizes_under_test())
-        for (const Backend backend : kBackends) {
+        for (const Backend backend : backends_under_test()) {
           if (dtype != DType::f32 && count > 4096) continue;
           SCOPED_TRACE(::testing::Message()
                        << tw::name_of(dtype) << ' ' << name_of(family) << " x " << count << ' ' << name_of(backend));

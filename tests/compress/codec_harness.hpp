@@ -20,13 +20,9 @@ namespace tw::test {
 /// Every row of the registry as it is by default, and further settings of some.
 std::vector<std::string> specs_under_test();
 
-/// What this program holds to the contract: the host's backends, or CUDA where it was compiled for that.
-#ifdef TW_TEST_CUDA
-inline constexpr Backend kBackends[] = {Backend::cuda};
-#else
-inline constexpr Backend kBackends[] = {Backend::reference, Backend::simd};
-#endif
-inline constexpr Backend kFastBackend = *(std::end(kBackends) - 1);
+/// What this program holds to the contract, the fastest last: the host's backends (host_backends.cpp), or CUDA
+/// (cuda_backends.cpp).
+std::span<const Backend> backends_under_test();
 std::string_view name_of(Backend backend);
 inline constexpr DType kGradientTypes[] = {DType::f32, DType::f16, DType::bf16};
 inline constexpr EncodeKey kKey{0x123456789abcdef0, 0x1122334455, 3, Hop::worker};

@@ -14,7 +14,7 @@ EncodeKey key_of_step(std::uint64_t step, std::uint32_t rank = 3) { return {kKey
 
 template <class Visit>
 void for_each_spec(std::uint64_t count, DType dtype, Visit visit) {
-  for (const Backend backend : kBackends)
+  for (const Backend backend : backends_under_test())
     for (const std::string& spec : specs_under_test()) {
       SCOPED_TRACE(::testing::Message() << spec << ' ' << tw::name_of(dtype)
                                         << (backend == Backend::simd ? " simd" : ""));

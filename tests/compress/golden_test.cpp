@@ -53,7 +53,7 @@ std::string golden_text(Backend backend) {
 }
 
 TEST(Golden, Bodies) {
-  for (const Backend backend : kBackends) {
+  for (const Backend backend : backends_under_test()) {
     SCOPED_TRACE(name_of(backend));
     if (writes_golden() && backend != Backend::reference) continue;
     expect_golden("tests/golden/bodies.txt", golden_text(backend));
