@@ -186,7 +186,7 @@ TEST_P(DeviceMemory, IsTakenByNoStep) {
   });
 }
 
-/// What a rank takes at registration, and a little more: bytes.
+/// Bytes that a rank takes.
 struct Room {
   std::uint64_t device = 0, pinned = 0;
 };
