@@ -39,7 +39,7 @@ class DeviceRooms {
   /// One bucket after another uses the shared room: it is as large as the largest that was asked for, and may move when
   /// another asks.
   void share(std::size_t bytes) {
-    if (shared_ && shared_.get_deleter().bytes >= bytes) return;
+    if (bytes <= (shared_ ? shared_.get_deleter().bytes : 0)) return;
     shared_.reset();
     shared_ = allocate_block(*memory_, bytes);
   }

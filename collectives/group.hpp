@@ -66,9 +66,9 @@ struct DeviceSide {
   cuda::Stream stream, awaiting, moving;  ///< coding; see arrivals; messages in device memory
   cuda::Event messages_after;             ///< what they wait for
   Arena arena;
-  BufferPool buffers;  ///< for the stream alone: given back while it still uses them
-  BufferPool rooms;    ///< where transports write, beside the stream: given back when it is done with them
-  DeviceRooms messages;
+  BufferPool buffers;    ///< for the stream alone: given back while it still uses them
+  BufferPool rooms;      ///< where transports write, beside the stream: given back when it is done with them
+  DeviceRooms messages;  ///< in the order of a stream
   LaunchBatch batch;
   Exec exec;
   cuda::Timeline timeline;

@@ -62,7 +62,18 @@ class Stuck {
   std::set<std::uint32_t> ranks_;
 };
 
-/// Tells when its rank has posted something in a step and then waits for what comes.
+/// A send whose end is not told before the rank has nothing else to do.
+struct HeldSend final : Request::State {
+  explicit HeldSend(Request send) : send(std::move(send)) {}
+  bool done() const override { return is_told && send.done(); }
+  std::size_t received_bytes(std::size_t op) const override { return send.received_bytes(op); }
+
+  Request send;
+  bool is_told = false;
+};
+
+/// Tells when its rank has posted something in a step and then waits for what comes. Sends of frames that the host
+/// drives last as long as windows allow.
 class Watched final : public TransportWrapper {
  public:
   Watched(TransportPtr inner, std::vector<Stuck>& stuck) : TransportWrapper(std::move(inner)), stuck_(stuck) {}
@@ -71,19 +82,28 @@ class Watched final : public TransportWrapper {
   void begin(std::size_t step) { step_ = step; }
   Request post(const Exec& exec, std::span<const Op> ops) override {
     posted_ = step_.load();
-    return inner_->post(exec, ops);
+    Request request = inner_->post(exec, ops);
+    if (kStreamOrdered || ops.front().kind != Op::Kind::send) return request;
+    return Request(held_.emplace_back(std::make_shared<HeldSend>(std::move(request))));
   }
   Request all_reduce_sum(const Exec& exec, std::span<float> values) override {
     posted_ = step_.load();
     return inner_->all_reduce_sum(exec, values);
   }
   void progress(Deadline until) override {
-    if (posted_ != 0 && posted_ == step_ && !until.passed()) stuck_[posted_ - 1].add(rank());
+    if (until.passed()) return inner_->progress(until);
+    if (!held_.empty()) {
+      for (const auto& send : held_) send->is_told = true;
+      held_.clear();
+      return inner_->progress(Deadline(Deadline::Clock::now()));
+    }
+    if (posted_ != 0 && posted_ == step_) stuck_[posted_ - 1].add(rank());
     inner_->progress(until);
   }
 
  private:
   std::vector<Stuck>& stuck_;
+  std::vector<std::shared_ptr<HeldSend>> held_;
   std::atomic<std::size_t> step_ = 0;
   std::size_t posted_ = 0;
 };
@@ -166,7 +186,7 @@ TEST_P(DeviceMemory, IsTakenByNoStep) {
   });
 }
 
-/// What a rank takes at registration, and a little more: bytes.
+/// Bytes that a rank takes.
 struct Room {
   std::uint64_t device = 0, pinned = 0;
 };

@@ -7,6 +7,7 @@
 
 #include "collectives/buffers.hpp"
 #include "collectives/vote.hpp"
+#include "compress/wire.hpp"
 #include "tests/support/exchange.hpp"
 
 namespace tw::test {
@@ -124,6 +125,27 @@ TEST(BufferPool, UsesMemoryAgain) {
     if (round == 0) reserved = pool.reserved_bytes();
   }
   EXPECT_EQ(pool.reserved_bytes(), reserved);
+}
+
+TEST(BufferPool, LeavesAtMostAnEighthUnused) {
+  for (std::size_t bytes = 512; bytes < 1u << 20; bytes += bytes / 100) {
+    EXPECT_GE(BufferPool::capacity_for(bytes), bytes);
+    EXPECT_LE(BufferPool::capacity_for(bytes), bytes + bytes / 8 + kFrameHeaderBytes);
+  }
+  for (const std::size_t payload : {std::size_t{1} << 18, std::size_t{1} << 20})
+    EXPECT_LE(BufferPool::capacity_for(payload + kFrameHeaderBytes), payload + 128) << "beside a header nothing";
+}
+
+TEST(BufferPool, TakesWhatWasReserved) {
+  BufferPool pool;
+  pool.reserve(1000, 2);
+  pool.reserve(990, 1);  // of the same capacity
+  const std::size_t reserved = pool.reserved_bytes();
+  EXPECT_EQ(reserved, 3 * (BufferPool::capacity_for(1000) + BufferPool::kAlignment));
+  const Buffer buffers[] = {pool.take(1000, 80), pool.take(980), pool.take(1000)};
+  EXPECT_EQ(pool.reserved_bytes(), reserved);
+  const Buffer one_more = pool.take(1000);
+  EXPECT_GT(pool.reserved_bytes(), reserved);
 }
 
 TEST(Vote, SkipsForTheFirstRankThatMetAnInfinity) {
