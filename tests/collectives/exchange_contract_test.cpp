@@ -160,7 +160,7 @@ TEST_P(ExchangeContract, SendsWhatTheFormulaSays) {
     const bool exact = kRoute == Route::stream_ordered ||
                        std::all_of(spec.params.begin(), spec.params.end(),
                                    [&](const Param& param) { return compressor.codec().traits(param).fixed_size; });
-    auto transports = connect_threads(ranks, {.transport = spec.transport});
+    auto transports = connect_group(spec);
     on_ranks(ranks, [&](std::uint32_t rank) {
       const auto counts = counts_of(*transports[rank]);
       Member member(spec, std::move(transports[rank]));

@@ -25,7 +25,8 @@ void test_streams() {
   int* seen;
   MUST(cudaMallocHost(&seen, 3 * sizeof(int)));
   open = false;
-  MUST(cudaLaunchHostFunc(gate, wait_until_open, nullptr));
+  std::thread::id caller = std::this_thread::get_id();
+  MUST(cudaLaunchHostFunc(gate, wait_until_open, &caller));
   for (int i = 0; i < 8; ++i) add<<<1, 32, 0, maker>>>(x.p, 1);
   MUST(cudaEventRecord(made, maker));
   MUST(cudaStreamWaitEvent(waiting, made, 0));
