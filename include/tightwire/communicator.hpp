@@ -126,8 +126,9 @@ class Communicator {
   std::uint32_t ranks() const;
 
   /// Fixes what will be exchanged; collective. Compares configuration, parameter table and bucket plan with all ranks
-  /// and throws UsageError that names the first difference and the ranks. Parameters need ids 0, 1, 2, ... Where gradients
-  /// lie on a device, all device and pinned memory of the exchange is taken here (collectives/COSTS.md says how much).
+  /// and throws UsageError that names the first difference and the ranks. Parameters need ids 0, 1, 2, ... Where
+  /// gradients lie on a device, all device and pinned memory of the exchange is taken here (collectives/COSTS.md says
+  /// how much).
   void register_parameters(std::vector<Param> params, std::vector<BucketPieces> buckets);
 
   void begin_step(const StepInfo& step);
