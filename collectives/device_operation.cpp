@@ -29,8 +29,10 @@ void DeviceOperation::share_room() {
   place_exchanged(cutter);
 }
 
-// Takes what scratch memory a step takes, the most where all gradients are absent. Nothing is launched or posted.
+// Takes what scratch memory a step takes, the most where all gradients are absent. Nothing is launched or posted, or
+// counted.
 void DeviceOperation::rehearse() {
+  const double encode_seconds = group_.counters.encode_seconds, decode_seconds = group_.counters.decode_seconds;
   const std::vector<Piece> absent = plan_.absent_pieces();
   coder_.bind(absent);
   rehearsing_ = true;
@@ -45,6 +47,8 @@ void DeviceOperation::rehearse() {
   rehearsing_ = false;
   coder_.bind({});
   group_.state.rollback();
+  group_.counters.encode_seconds = encode_seconds;
+  group_.counters.decode_seconds = decode_seconds;
 }
 
 Operation::Progress DeviceOperation::advance() {

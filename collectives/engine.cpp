@@ -81,7 +81,7 @@ void Engine::wait(const std::shared_ptr<Ticket>& ticket, Deadline deadline) { wa
 
 void Engine::join(const std::shared_ptr<Ticket>& ticket, const Exec& exec, Deadline deadline) {
   wait({ticket, Until::enqueued}, deadline);
-  if (!ticket->done()) ticket->result_->precede(exec);
+  if (ticket->result_ != nullptr) ticket->result_->precede(exec);
 }
 
 void Engine::wait(const Awaited& awaited, Deadline deadline) {

@@ -36,6 +36,8 @@ struct Lane {
   bool awaits_mean() const { return !owned && delivered < chunks.size(); }
   Message& sum() { return sums[added % kAwaited]; }
   Message& mean() { return means[delivered % kAwaited]; }
+  const Message& sum() const { return sums[added % kAwaited]; }
+  const Message& mean() const { return means[delivered % kAwaited]; }
   std::size_t& leaving_at(Hop hop) { return leaving[static_cast<std::size_t>(hop)]; }
   // Whether the next rank, which may be slow, has taken enough of what came. No rank waits for itself: sums leave
   // towards the owner, whose means leave towards the rank before it, which keeps them.
@@ -273,10 +275,10 @@ Operation::Wait RingOperation::waiting_for() const {
     return {before(), std::string(what) + " of bucket " + std::to_string(plan_.bucket()) + ", chunk " +
                           std::to_string(chunk.index)};
   };
+  for (const Lane& lane : lanes_)  // what is there may wait for the next rank
+    if (lane.awaits_sum() && !lane.sum().done()) return wait(lane.chunks[lane.added], "the partial sum");
   for (const Lane& lane : lanes_)
-    if (lane.awaits_sum()) return wait(lane.chunks[lane.added], "the partial sum");
-  for (const Lane& lane : lanes_)
-    if (lane.awaits_mean()) return wait(lane.chunks[lane.delivered], "the mean");
+    if (lane.awaits_mean() && !lane.mean().done()) return wait(lane.chunks[lane.delivered], "the mean");
   return {next(), "sends of bucket " + std::to_string(plan_.bucket())};
 }
 

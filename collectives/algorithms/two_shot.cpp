@@ -311,14 +311,20 @@ Operation::Wait TwoShotOperation::waiting_for() const {
     return std::string(what) + " of bucket " + std::to_string(plan_.bucket()) + ", chunk " +
            std::to_string(chunk.index);
   };
-  for (const OwnedChunk& owned : owned_)
-    if (owned.next_source != group_.ranks() && owned.next_source != group_.rank())
-      return {owned.next_source, describe(*owned.chunk, "its gradient")};
+  for (std::size_t i = 0; i < owned_.size(); ++i) {
+    const std::uint32_t source = owned_[i].next_source;
+    if (source == group_.ranks() || source == group_.rank()) continue;
+    if (i < own_posted_ && owned_[i].frames[source].done()) continue;  // it waits for means to leave
+    return {source, describe(*owned_[i].chunk, "its gradient")};
+  }
   for (const OtherOwner& other : others_)
     if (other.delivered != other.chunks.size())
       return {other.rank, describe(other.chunks[other.delivered], "the mean")};
   for (const OtherOwner& other : others_)
     if (!other.sends.empty()) return {other.rank, "sends of bucket " + std::to_string(plan_.bucket())};
+  for (const Outgoing& mean : mean_sends_)
+    for (std::size_t i = 0; i < mean.sends.size(); ++i)
+      if (!mean.sends[i].done()) return {others_[i].rank, describe(*mean.chunk, "its receipt of the mean")};
   return {group_.rank(), "sends of bucket " + std::to_string(plan_.bucket())};
 }
 

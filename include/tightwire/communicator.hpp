@@ -83,7 +83,7 @@ struct Stats {
   double encode_seconds = 0;
   double decode_seconds = 0;
   std::size_t state_bytes = 0;  ///< residuals, both buffers
-  /// How the caller's waits (Work::wait, verdict, end_step) divide by what the communicator's thread did meanwhile.
+  /// How the caller's waits (Work::wait, join, verdict, end_step) divide by what the communicator's thread did meanwhile.
   double waited_encode_seconds = 0;
   double waited_decode_seconds = 0;
   double waited_comm_seconds = 0;

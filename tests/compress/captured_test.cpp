@@ -125,7 +125,7 @@ TEST(CapturedErrors, BodiesMustBeOfAFixedSize) {
 }
 
 TEST(CapturedErrors, WithoutCudaItSaysWhatToDo) {
-  if (kHaveCuda) return;
+  if (kHaveCuda) return;  // built without by the preset cpu-tsan
   const Exec exec{.backend = Backend::cuda};
   const auto capture = [&] { CapturedWork({exec, kKey, kInfo}, [](const Context&) {}); };
   EXPECT_NE(message_of<CudaError>(capture).find("-DTW_CUDA=ON"), std::string::npos);

@@ -84,7 +84,7 @@ std::shared_ptr<PendingGroup> Core::post(const Exec& exec, std::span<const Op> o
     }
   } catch (...) {
     journal_.fail(Failure::current());
-    settle(*group);  // of the ops before: their memory is the caller's again
+    settle(*group);  // of the receives before: their rooms are the caller's again
     throw;
   }
   return group;
