@@ -85,11 +85,13 @@ TEST(CommunicatorFailure, ALogThatThrowsHarmsNobody) {
   GroupSpec spec = group_of(2);
   spec.options.log = [](const std::string&) { throw std::runtime_error("a log that throws"); };
   auto transports = connect_threads(2, {.transport = "loopback"});
+  std::latch stepped(2);
   on_ranks(2, [&](std::uint32_t rank) {
     Member member(spec, std::move(transports[rank]));
     Tensors tensors = gradients_of(spec.params, Values::integers, 1, rank);
     tensors[1].set(0, std::numeric_limits<float>::quiet_NaN());
     EXPECT_FALSE(member.step(1, tensors).committed);
+    stepped.arrive_and_wait();
     member.communicator().abort("enough");
     EXPECT_THROW(member.communicator().barrier(soon()), PeerError);
   });
