@@ -77,7 +77,7 @@ StepOutcome GradientExchange::finish(const Apply& apply, double deadline_seconds
   hand_over_ready();
   if (communicator_.verdict(Deadline::in(deadline_seconds)).commit)
     for (Entry& entry : buckets_) {
-      entry.work.join(model_.exec(), Deadline::in(deadline_seconds));
+      entry.work.wait(Deadline::in(deadline_seconds));  // not joined: no bad frame gets into parameters
       for (const Piece& piece : entry.pieces) apply(piece);
     }
   return communicator_.end_step(Deadline::in(deadline_seconds));

@@ -83,7 +83,7 @@ struct Stats {
   double encode_seconds = 0;
   double decode_seconds = 0;
   std::size_t state_bytes = 0;  ///< residuals, both buffers
-  /// How the caller's waits (Work::wait, join, verdict, end_step) divide by what the communicator's thread did meanwhile.
+  /// How the caller's waits (of Work, verdict, end_step) divide by what the communicator's thread did meanwhile.
   double waited_encode_seconds = 0;
   double waited_decode_seconds = 0;
   double waited_comm_seconds = 0;
@@ -103,7 +103,8 @@ class Work {
   void wait(Deadline deadline);
   /// What is enqueued on the stream of `exec` from here on finds the mean. Where the device makes it in the order of a
   /// stream (transport nccl), blocks until all of that is enqueued, not until it is done; elsewhere as `wait`. Throws
-  /// as `wait` does; what only the device finds wrong with frames of others, `end_step` throws.
+  /// as `wait` does, but for what only the device finds wrong with frames of others: `end_step` throws that, when such
+  /// a mean may have been used already.
   void join(const Exec& exec, Deadline deadline);
   bool done() const;
 
