@@ -3,6 +3,10 @@ import json
 import re
 
 
+class Wrong(Exception):
+    """Figures that show a defect."""
+
+
 def read(path):
     with open(path) as file:
         return json.load(file)
@@ -70,8 +74,27 @@ def all_reduce(path):
 
 def training(path):
     def figures(_):
-        keys = ("ranks", "steps", "model", "codec", "transport", "step_seconds_median", "compute_seconds",
+        keys = ("ranks", "steps", "model", "codec", "transport", "device", "step_seconds_median", "compute_seconds",
                 "exposed_comm_seconds", "wire_bytes_per_step", "test_accuracy", "parameters_hash")
         summary = read(path)
         return {key: summary[key] for key in keys if key in summary}
+    return figures
+
+
+MOST_APART = 0.005  # of accuracies: half a point
+
+
+def trained_alike(path, other):
+    """Of two runs that differ in where they ran: their models' arithmetic may, by a little. Both saw to it that their
+    ranks ended with equal bits."""
+    def figures(_):
+        if not other.exists():
+            raise Wrong("there is no run on the CPU to compare with; run that step too")
+        one, two = (training(each)("") for each in (path, other))
+        apart = abs(one["test_accuracy"] - two["test_accuracy"])
+        if not apart <= MOST_APART:
+            raise Wrong("test accuracy %.2f %% where ranks on the CPU have %.2f %%: more than %.1f points apart" % (
+                100 * one["test_accuracy"], 100 * two["test_accuracy"], 100 * MOST_APART))
+        return dict(one, cpu_transport=two["transport"], cpu_test_accuracy=two["test_accuracy"],
+                    same_parameters_as_cpu=one["parameters_hash"] == two["parameters_hash"])
     return figures

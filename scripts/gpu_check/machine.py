@@ -66,6 +66,9 @@ class Machine:
             raise manifest.Refused("--ptxrun %s: no libcudart.so.13 there; build the target ptxrun_cudart and name its "
                                    "folder" % self.ptxrun)
 
+    def gpu_count(self):
+        return int(os.environ.get("PTXRUN_DEVICES", 1)) if self.ptxrun else len(self.gpus)
+
     def unpack(self):
         """Makes the folder for results; a bundle's programs are unpacked into it."""
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
@@ -96,6 +99,7 @@ class Machine:
         """Where the loader looks first: beside the script, in the bundle, then CUDA's and pip's."""
         homes = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)] + ["/usr/local/cuda"]
         own = [self.root / "lib", self.bin / "lib"] + ([self.bin / "fallback"] if self.fallback else [])
+        own += [self.ptxrun / "nccl"] if self.ptxrun else []  # whose ranks are processes, too
         cuda = [pathlib.Path(home) / "lib64" for home in homes]
         return [folder for folder in own + cuda + pip_libraries() if folder.exists()]
 

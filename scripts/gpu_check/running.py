@@ -6,6 +6,8 @@ import subprocess
 import time
 from typing import Callable, Optional
 
+from gpu_check import figures
+
 
 @dataclasses.dataclass
 class Step:
@@ -80,6 +82,8 @@ def with_figures(result, step, text):
     if step.figures and result.outcome != "skipped":
         try:
             result.figures = step.figures(text)
+        except figures.Wrong as error:
+            result.outcome, result.reason = "failed", str(error)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             if result.outcome == "passed":
                 result.outcome, result.reason = "failed", "left no figures: %s: %s" % (type(error).__name__, error)

@@ -13,6 +13,9 @@ QUICK = {"kernels": "CudaMeasure.*", "compress": "Golden.*", "exchange": "*.Refu
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
 CODECS = ("identity", "bf16", "int8", "onebit", "qsgd:bits=4", "topk:ratio=0.01", "randomk:ratio=0.01")
 TRAINED = {"dense": "identity", "int8": "int8+ef", "topk": "topk:ratio=0.01+ef"}
+ON_CPU = "train_on_cpu"  # what ranks elsewhere are compared with
+# NCCL takes ranks that share a GPU for ones of two machines, if they say so and use nothing but the network.
+SHARING = 'NCCL_HOSTID=$TW_RANK NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_NET=Socket exec "$@"'
 
 
 def steps_for(machine, only):
@@ -20,6 +23,7 @@ def steps_for(machine, only):
     steps = ([suite(machine, "kernels"), suite(machine, "compress"), kernels(machine), codecs(machine),
               suite(machine, "exchange"), on_one_device(machine), over_nccl(machine)] +
              [training(machine, name) for name in TRAINED] +
+             [nccl_on_one_gpu(machine), training_on_cpu(machine), training_over_nccl(machine)] +
              [sanitized(machine, tool, layer) for tool in TOOLS for layer in TRIMMED])
     return [step for step in steps if re.search(only, step.name)]
 
@@ -73,12 +77,12 @@ def knows(machine, program, words, option):
     return "this build's %s has no %s" % (" ".join([program, *words]), option)
 
 
-def reduced(machine, name, transport, skip):
+def reduced(machine, name, transport, skip, largest="256M", rank=lambda command: command):
     path = result_file(machine, name.replace(" ", "_"))
-    sizes = ["-b", "64K", "-e", "64K", "-n", 1, "-w", 0] if machine.ptxrun else ["-b", "1M", "-e", "256M"]
+    sizes = ["-b", "64K", "-e", "64K", "-n", 1, "-w", 0] if machine.ptxrun else ["-b", "1M", "-e", largest]
     command = [machine.program("tightwire"), "bench", "all_reduce", "--ranks", 2, "--transport", transport, "--device",
                "cuda", "--codec", "identity", "int8+ef", *sizes, "--json", path]
-    return Step(name, machine.on_device(command), figures.all_reduce(path), skip)
+    return Step(name, machine.on_device(rank(command)), figures.all_reduce(path), skip)
 
 
 def on_one_device(machine):
@@ -87,33 +91,60 @@ def on_one_device(machine):
 
 
 def over_nccl(machine):
-    return reduced(machine, "all_reduce of two ranks over NCCL", "nccl", why_no_nccl(machine))
+    skip = why_no(machine, "nccl")
+    if machine.gpu_count() < 2:
+        skip = "there is one GPU here: see the ranks that share it"
+    return reduced(machine, "all_reduce of two ranks over NCCL", "nccl", skip)
 
 
-def why_no_nccl(machine):
-    if machine.ptxrun:
-        return "ptxrun has no NCCL"
-    if len(machine.gpus) < 2:
-        return "NCCL takes one rank a GPU, and there is %d here" % len(machine.gpus)
+def nccl_on_one_gpu(machine):
+    return reduced(machine, "all_reduce of two NCCL ranks on one GPU", "nccl", why_no(machine, "nccl"), "16M",
+                   lambda command: sharing(machine, command))
+
+
+def sharing(machine, command):
+    """The command line that runs a command as two ranks of one GPU."""
+    return [machine.program("tightwire"), "launch", "-n", 2, "--no-prefix", "--", "sh", "-c", SHARING, "rank", *command]
+
+
+def why_no(machine, transport):
     skip = knows(machine, "tightwire", ["bench", "all_reduce"], "--device")
     if skip:
         return skip
     rows = json.loads(machine.asked([machine.program("tightwire"), "info", "--json"]) or "{}").get("transports", [])
-    found = [row["unavailable"] for row in rows if row["name"] == "nccl"]
-    return found[0] if found else "this build has no transport nccl"
+    found = [row["unavailable"] for row in rows if row["name"] == transport]
+    return found[0] if found else "this build has no transport " + transport
+
+
+def trained(machine, path, codec, *more):
+    program = machine.program("tightwire-train")
+    # The model of the demo needs a libtorch with CUDA, which bundles leave out.
+    torch = program is not None and b"libtorch_cuda.so" in program.read_bytes()
+    command = [program, "--ranks", 2, "--model", "mlp:hidden=2048,layers=2" if torch else "linear", "--codec", codec,
+               "--batch", 64, "--steps", 2 if machine.ptxrun else 100, "--seed", 1, "--summary", path, "--quiet", *more]
+    return command + (["--data-dir", machine.data] if machine.data else [])
 
 
 def training(machine, name):
     path = result_file(machine, "train_" + name)
-    program = machine.program("tightwire-train")
-    # The model of the demo needs a libtorch with CUDA, which bundles leave out.
-    torch = program is not None and b"libtorch_cuda.so" in program.read_bytes()
-    command = [program, "--device", "cuda", "--ranks", 2, "--model", "mlp:hidden=2048,layers=2" if torch else "linear",
-               "--codec", TRAINED[name], "--batch", 64, "--steps", 2 if machine.ptxrun else 100, "--seed", 1,
-               "--summary", path, "--quiet"]
-    command += ["--data-dir", machine.data] if machine.data else []
+    command = trained(machine, path, TRAINED[name], "--device", "cuda")
     return Step("training, " + name, machine.on_device(command), figures.training(path),
                 knows(machine, "tightwire-train", [], "--device"))
+
+
+def training_on_cpu(machine):
+    path = result_file(machine, ON_CPU)
+    transport = "tcp" if why_no(machine, "ucx") else "ucx"
+    command = trained(machine, path, TRAINED["int8"], "--device", "cpu", "--transport", transport)
+    return Step("training, two ranks on the CPU", command, figures.training(path), missing(machine, "tightwire-train"))
+
+
+def training_over_nccl(machine):
+    path = result_file(machine, "train_over_nccl")
+    command = trained(machine, path, TRAINED["int8"], "--device", "cuda:0", "--transport", "nccl")
+    return Step("training, two NCCL ranks on one GPU", machine.on_device(sharing(machine, command)),
+                figures.trained_alike(path, machine.out / ("logs/%s.json" % ON_CPU)),
+                missing(machine, "tightwire-train") or why_no(machine, "nccl"))
 
 
 def sanitized(machine, tool, layer):

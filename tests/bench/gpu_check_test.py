@@ -5,6 +5,7 @@
 """
 import gzip
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -18,7 +19,9 @@ SCRIPTS = pathlib.Path(sys.argv[1])
 BUILD, PTXRUN_LIB = (sys.argv + [None, None])[2:4]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(SCRIPTS))
-from gpu_check import bundle, figures, manifest, report, running  # noqa: E402
+from gpu_check import bundle, figures, machine, manifest, report, running, steps  # noqa: E402
+
+HAS_NCCL = PTXRUN_LIB is not None and (pathlib.Path(PTXRUN_LIB) / "nccl/libnccl.so.2").exists()
 
 
 def ends(process, seconds=10):
@@ -117,6 +120,20 @@ class Reports(InAFolder):
                 with self.assertRaisesRegex(ValueError, "int8/cuda/1: out of memory"):
                     figures.kernels(path)("")
 
+    def test_models_that_differ_too_much_are_a_failure(self):
+        paths = [self.folder / name for name in ("nccl.json", "cpu.json")]
+        for other, wanted in ((0.854, None), (0.856, "85.00 % where ranks on the CPU have 85.60 %")):
+            for path, value in zip(paths, (0.850, other)):
+                path.write_text(json.dumps({"test_accuracy": value, "parameters_hash": path.name, "transport": "tcp"}))
+            result = self.ended(figures.trained_alike(*paths))
+            self.assertEqual(result.outcome, "failed" if wanted else "passed", result.reason)
+            self.assertIn(wanted or "", result.reason)
+        paths[1].unlink()
+        self.assertIn("no run on the CPU", self.ended(figures.trained_alike(*paths)).reason)
+
+    def ended(self, read):
+        return running.run(running.Step("one", ["true"], read), self.machine, 60)
+
     def test_sanitizers_are_counted_by_their_last_words(self):
         self.assertEqual(figures.sanitizer("x\n========= ERROR SUMMARY: 3 errors\n"), {"errors": 3})
         last = "=== RACECHECK SUMMARY: 2 hazards displayed (2 errors, 0 warnings)"
@@ -163,28 +180,46 @@ class Bundles(InAFolder):
 @unittest.skipUnless(PTXRUN_LIB, "needs a build with CUDA")
 class Script(InAFolder):
     def check(self, *words):
-        return subprocess.run([SCRIPTS / "gpu-check", "--out", self.folder, "--bin", BUILD, *words], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        command = [SCRIPTS / "gpu-check", "--out", self.folder, "--bin", BUILD, *words]
+        return subprocess.run(command, env=dict(os.environ, PTXRUN_DEVICES="2"), text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
 
     def test_runs_every_kind_of_step_under_ptxrun(self):
-        only = "contract of kernels|bench of|all_reduce|memcheck"
+        only = "contract of kernels|bench of|all_reduce|memcheck|CPU|training.*NCCL"
         done = self.check("--ptxrun", PTXRUN_LIB, "--only", only)
         self.assertEqual(done.returncode, 0, done.stdout)
         kept = json.loads((self.folder / "gpu-check.json").read_text())
         outcomes = {step["name"]: step["outcome"] for step in kept["steps"]}
+        nccl = "passed" if HAS_NCCL else "skipped"
         self.assertEqual(outcomes, {
             "contract of kernels": "passed", "bench of kernels": "passed", "bench of codecs": "passed",
-            "all_reduce of two ranks on one GPU": "passed", "all_reduce of two ranks over NCCL": "skipped",
-            "memcheck of kernels": "skipped", "memcheck of compress": "skipped"}, done.stdout)
-        steps = {step["name"]: step for step in kept["steps"]}
-        self.assertEqual(steps["bench of kernels"]["figures"]["untimed"], 2)
-        self.assertEqual(len(steps["bench of codecs"]["figures"]["codecs"]), 7)
-        self.assertNotIn("encode_gbps", steps["bench of codecs"]["figures"]["codecs"][0])
-        sizes = steps["all_reduce of two ranks on one GPU"]["figures"]["sizes"]
-        self.assertEqual([row["wrong"] for row in sizes], [0, None])
-        self.assertNotIn("time_us_median", sizes[0])
-        self.assertGreater(steps["contract of kernels"]["figures"]["tests"], 1)
+            "all_reduce of two ranks on one GPU": "passed", "all_reduce of two ranks over NCCL": nccl,
+            "all_reduce of two NCCL ranks on one GPU": nccl, "training, two ranks on the CPU": "passed",
+            "training, two NCCL ranks on one GPU": nccl, "memcheck of kernels": "skipped",
+            "memcheck of compress": "skipped"}, done.stdout)
+        of = {step["name"]: step["figures"] for step in kept["steps"]}
+        self.assertEqual(of["bench of kernels"]["untimed"], 2)
+        self.assertEqual(len(of["bench of codecs"]["codecs"]), 7)
+        self.assertNotIn("encode_gbps", of["bench of codecs"]["codecs"][0])
+        self.assertGreater(of["contract of kernels"]["tests"], 1)
         self.assertIn("without a GPU", (self.folder / "gpu-check.md").read_text())
+        for name in [name for name in outcomes if name.startswith("all_reduce") and outcomes[name] == "passed"]:
+            self.assertEqual([row["wrong"] for row in of[name]["sizes"]], [0, None], name)
+            self.assertNotIn("time_us_median", of[name]["sizes"][0])
+        if HAS_NCCL:
+            self.assertTrue(of["training, two NCCL ranks on one GPU"]["same_parameters_as_cpu"])
+
+    @unittest.skipUnless(HAS_NCCL, "needs a build with NCCL")
+    def test_ranks_that_share_a_gpu_must_be_told_apart(self):
+        here = machine.Machine(SCRIPTS.parent, types.SimpleNamespace(
+            out=self.folder, bin=pathlib.Path(BUILD), data_dir=None, ptxrun=pathlib.Path(PTXRUN_LIB)))
+        command = [here.program("tightwire"), "bench", "all_reduce", "--transport", "nccl", "-b", "4K", "-e", "4K"]
+        alone = [here.program("tightwire"), "launch", "-n", 2, "--", *command]
+        for words, code in ((alone, 1), (steps.sharing(here, command), 0)):
+            done = subprocess.run(here.on_device(list(map(str, words))), env=here.environment(), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(done.returncode, code, done.stdout)
+            self.assertEqual("ranks 0 and 1 are on one GPU" in done.stdout, code == 1, done.stdout)
 
     def test_programs_that_are_not_there_are_skipped(self):
         done = self.check("--ptxrun", PTXRUN_LIB, "--bin", self.folder, "--only", "contract")

@@ -1,6 +1,8 @@
 // Connecting over NCCL: ranks exchange cards, connect their control transport, then make the communicator.
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <vector>
 
 #include "collectives/transports/nccl/library.hpp"
 #include "collectives/transports/nccl/nccl.hpp"
@@ -37,6 +39,13 @@ struct Card {
   std::uint64_t magic = kMagic;
   std::int64_t version = 0;
   ncclUniqueId id{};  // of rank 0
+  cudaUUID_t gpu{};
+};
+
+/// What all ranks' cards say.
+struct Cards {
+  ncclUniqueId id;
+  std::string sharing;  // of a GPU, and what to do about it; empty where there is none
 };
 
 // Removes an argument that names something and has no range.
@@ -73,32 +82,52 @@ std::uint32_t device_of(const NcclParams& params) {
   return static_cast<std::uint32_t>(device);
 }
 
-ncclUniqueId exchange_cards(Bootstrap& bootstrap, const Library& library, Deadline deadline) {
+cudaUUID_t gpu_of(std::uint32_t device) {
+  cudaDeviceProp properties;
+  TW_CUDA(cudaGetDeviceProperties(&properties, static_cast<int>(device)));
+  return properties.uuid;
+}
+
+// Of the first two ranks on one GPU.
+std::string sharing_of(std::span<const Card> cards) {
+  for (std::size_t b = 1; b < cards.size(); ++b)
+    for (std::size_t a = 0; a < b; ++a)
+      if (std::memcmp(&cards[a].gpu, &cards[b].gpu, sizeof(cudaUUID_t)) == 0)
+        return detail::concat(
+            "; ranks ", a, " and ", b, " are on one GPU. Give each a GPU of its own, or start each as a ",
+            "process with another NCCL_HOSTID, or, from NCCL 2.30 on, all with ", "NCCL_MULTI_RANK_GPU_ENABLE=1");
+  return {};
+}
+
+Cards exchange_cards(Bootstrap& bootstrap, const Library& library, std::uint32_t device, Deadline deadline) {
   Card own;
   own.version = library.version;
+  own.gpu = gpu_of(device);
   if (bootstrap.rank() == 0) TW_NCCL(*library.api, get_unique_id(&own.id));
   const auto blobs = bootstrap.all_gather(std::as_bytes(std::span(&own, 1)), "exchange of NCCL cards", deadline);
-  Card first;
+  std::vector<Card> cards(blobs.size());
   for (std::uint32_t rank = 0; rank < blobs.size(); ++rank) {
-    Card card;
+    Card& card = cards[rank];
     if (blobs[rank].size() == sizeof card) std::memcpy(&card, blobs[rank].data(), sizeof card);
     TW_CHECK(blobs[rank].size() == sizeof card && card.magic == kMagic, UsageError, "rank ", rank,
              " connects over another transport than nccl, another version of it, or in another byte order");
     TW_CHECK(card.version == own.version, UsageError, "rank ", rank, " has NCCL ",
              nccl::version_text(static_cast<int>(card.version)), " and rank ", bootstrap.rank(), " NCCL ",
              nccl::version_text(library.version), "; they must be the same");
-    if (rank == 0) first = card;
   }
-  return first.id;
+  return {cards.front().id, sharing_of(cards)};
 }
 
 // Ranks that are not to come must not be waited for: the others hear why this one gives up.
-void join(NcclTransport& transport, const ncclUniqueId& id, Deadline deadline) {
+void join(NcclTransport& transport, const Cards& cards, Deadline deadline) {
   try {
-    transport.join(id, deadline);
+    transport.join(cards.id, deadline);
   } catch (const PeerError& error) {
     transport.abort(error.rank(), error.what());
     throw;
+  } catch (const NcclError& error) {
+    transport.abort(transport.rank(), error.what());
+    throw NcclError(error.what() + cards.sharing);
   } catch (const std::exception& error) {
     transport.abort(transport.rank(), error.what());
     throw;
@@ -118,11 +147,11 @@ TransportPtr connect_nccl(Bootstrap& bootstrap, const SpecTerm& term, const Conn
   check_usable(library);
   const nccl::Place place{device_of(settings.params), options.deadline_seconds};
   const Deadline deadline = Deadline::in(options.deadline_seconds);
-  const ncclUniqueId id = exchange_cards(bootstrap, library, deadline);
+  const Cards cards = exchange_cards(bootstrap, library, place.device, deadline);
   ConnectOptions control = options;
   control.transport = settings.control;
   auto transport = std::make_unique<NcclTransport>(connect_over(bootstrap, control), *library.api, place);
-  join(*transport, id, deadline);
+  join(*transport, cards, deadline);
   return TransportPtr(transport.release());
 }
 

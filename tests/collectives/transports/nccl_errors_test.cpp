@@ -85,6 +85,25 @@ TEST_F(NcclTest, ARankThatCannotJoinIsNamedByAll) {
                           StartsWith("PeerError 1: ")));
 }
 
+// NCCL takes no two of them, unless it is told to.
+TEST_F(NcclTest, RanksOnOneGpuAreNamedWhereJoiningFails) {
+  for (std::uint32_t rank = 0; rank < 3; ++rank) MockNccl::set_fault(rank, {.joining_fails = ncclInvalidUsage});
+  const std::uint32_t alone = cuda::device_count() - 1;
+  for (const std::uint32_t shared : {0u, alone}) {
+    std::vector<std::string> results(3);
+    const auto meeting = ThreadBootstrap::meeting(3);
+    on_ranks(3, [&](std::uint32_t rank) {
+      ThreadBootstrap bootstrap(meeting, rank);
+      const std::string device = std::to_string(rank == 1 ? alone : shared);
+      results[rank] = message_of<NcclError>(
+          [&] { connect_over(bootstrap, {.transport = "nccl:control=(loopback),device=" + device}); });
+    });
+    const std::string pair = shared == alone ? "ranks 0 and 1" : "ranks 0 and 2";
+    for (const std::string& result : results)
+      EXPECT_THAT(result, HasSubstr("invalid usage; its last words: joining was told to fail; " + pair + " are on one GPU"));
+  }
+}
+
 TEST_F(NcclTest, ARankThatNeverJoinsIsNamedAtTheDeadline) {
   std::mutex mutex;
   std::condition_variable changed;

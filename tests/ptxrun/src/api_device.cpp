@@ -207,6 +207,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   if (!exists(device)) return call(cudaErrorInvalidDevice);
   *p = {};
   std::snprintf(p->name, sizeof p->name, "ptxrun (interpreted sm_90)");
+  std::snprintf(p->uuid.bytes, sizeof p->uuid.bytes, "ptxrun %d", device);
   p->totalGlobalMem = 141ull << 30;
   p->sharedMemPerBlock = 48 * 1024;
   p->sharedMemPerBlockOptin = kMaxShared;
