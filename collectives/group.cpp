@@ -19,6 +19,8 @@ Group::Group(Transport& moves, const Exec& place)
     device = std::make_unique<DeviceSide>(place.device, [this] { transport.wake(); });
     exec = device->exec;
     exec.workers = place.workers;
+    // Messages may keep the device waiting for others.
+    if (transport.caps().stream_ordered) cuda::load_kernels(exec);
   }
   state = State(exec);
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kernels/cuda/device.hpp"
+
 namespace tw {
 
 std::size_t LaunchBatch::reserved_bytes() const {
@@ -68,6 +70,20 @@ void LaunchBatch::launch(const Exec& exec) {
 }
 
 namespace cuda {
+namespace {
+
+constinit const KernelKind* last_kind = nullptr;  // written before main begins
+
+}  // namespace
+
+KernelKind::KernelKind(std::size_t parameter_bytes, Enqueue enqueues, Load loads)
+    : bytes(parameter_bytes), enqueue(enqueues), load(loads), next(std::exchange(last_kind, this)) {}
+
+void load_kernels(const Exec& exec) {
+  if (last_kind == nullptr) return;
+  const CurrentDevice current(exec.device);
+  for (const KernelKind* kind = last_kind; kind != nullptr; kind = kind->next) kind->load();
+}
 
 BatchScope::BatchScope(const Exec& exec) : exec_(exec), batch_(exec.backend == Backend::cuda ? exec.batch : nullptr) {
   if (batch_ == nullptr) return;

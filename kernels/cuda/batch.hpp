@@ -31,12 +31,26 @@ struct GatheredRun {
   unsigned blocks;
 };
 
-/// How runs of one kernel are launched (kernels/cuda/launch.hpp has one for each). Kernels are told apart by its
-/// address.
+/// How runs of one kernel are launched (kernels/cuda/launch.hpp has one for each, for as long as the program runs).
+/// Kernels are told apart by its address.
 struct KernelKind {
-  std::size_t bytes;  ///< of its parameters
-  void (*enqueue)(const Exec& exec, std::span<const GatheredRun> runs);
+  using Enqueue = void (*)(const Exec& exec, std::span<const GatheredRun> runs);
+  using Load = void (*)();
+
+  KernelKind(std::size_t parameter_bytes, Enqueue enqueues, Load loads);
+  KernelKind(const KernelKind&) = delete;
+  KernelKind& operator=(const KernelKind&) = delete;
+
+  const std::size_t bytes;  ///< of its parameters
+  const Enqueue enqueue;
+  const Load load;               ///< onto the current device
+  const KernelKind* const next;  ///< of all that the program has
 };
+
+/// Loads every kernel that the program can launch onto the device of `exec`. CUDA does it at a kernel's first launch
+/// otherwise, and may then wait for all that the device has under way ("lazy loading"): for ever, where that waits for
+/// a rank that is no more. Throws CudaError.
+void load_kernels(const Exec& exec);
 
 class BatchScope;
 

@@ -103,8 +103,16 @@ void enqueue_gathered(const Exec& exec, std::span<const GatheredRun> runs) {
   }
 }
 
+/// Onto the current device.
 template <class Kernel>
-inline constexpr KernelKind kKind{sizeof(Kernel), enqueue_gathered<Kernel>};
+void load() {
+  cudaFuncAttributes attributes;
+  TW_CUDA(cudaFuncGetAttributes(&attributes, run_one<Kernel>));
+  TW_CUDA(cudaFuncGetAttributes(&attributes, run_table<Kernel>));
+}
+
+template <class Kernel>
+inline const KernelKind kKind{sizeof(Kernel), enqueue_gathered<Kernel>, load<Kernel>};
 
 /// How many blocks work on `items`, of which each block takes one at a time.
 inline unsigned blocks_for(const Exec& exec, std::uint64_t items) {
