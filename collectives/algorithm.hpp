@@ -78,13 +78,6 @@ class Algorithm {
   /// Empty when it can carry payloads of these traits; otherwise why not.
   virtual std::string refusal(const CodecTraits& traits) const = 0;
 
-  /// Whether its operations code on the device of `group`. Those that do not are given copies of the gradients on the
-  /// host.
-  virtual bool codes_on_device(const Group& group) const {
-    (void)group;
-    return false;
-  }
-
   /// How its plans are cut: the number of owners among `ranks`.
   virtual std::uint32_t owners(std::uint32_t ranks) const = 0;
 

@@ -107,17 +107,21 @@ OwnFrame ChunkCoder::encode_frame(const Chunk& chunk, std::span<const Input> inp
   }
   frame.encoded = group_.coding_buffer(bytes, kFrameHeaderBytes);
   encode(chunk, inputs, hop, frame.encoded.bytes(), scratch);
-  if (use == Use::here) return frame;
-  if (group_.direct()) {
+  if (use == Use::sent) bring_out(chunk, hop, frame);
+  return frame;
+}
+
+// From where it was encoded to where it is sent from, which may be there already.
+void ChunkCoder::bring_out(const Chunk& chunk, Hop hop, OwnFrame& frame) {
+  if (!group_.staged()) {
     frame.buffer = std::move(frame.encoded);
-    seal_on_device(chunk, frame_id(chunk, group_.rank(), hop), {}, frame.buffer.bytes());
+    if (group_.direct()) seal_on_device(chunk, frame_id(chunk, group_.rank(), hop), {}, frame.buffer.bytes());
   } else {
-    frame.buffer = group_.frame_buffer(bytes);
+    if (frame.buffer.bytes().empty()) frame.buffer = group_.frame_buffer(frame.encoded.bytes().size());
     copy_bytes(group_.exec, frame.encoded.bytes().subspan(kFrameHeaderBytes),
                frame.buffer.bytes().subspan(kFrameHeaderBytes));
   }
   frame.made = group_.mark();
-  return frame;
 }
 
 OwnFrame ChunkCoder::encode_gradient(const Chunk& chunk) {
@@ -168,16 +172,16 @@ void ChunkCoder::take_scratch_for(const Chunk& chunk) {
   }
   const cuda::BatchScope dropped(group_.exec);
   Scratch scratch(group_);
-  if (!group_.direct()) scratch.coding.take<std::byte>(kReceivedLead + frame.encoded.bytes().size());
+  if (group_.staged()) scratch.coding.take<std::byte>(kReceivedLead + frame.encoded.bytes().size());
   deliver_bodies(chunk, bodies_of(chunk, frame, Hop::owner, scratch), scratch);
 }
 
-// Codecs that work on a device are of fixed size.
+// Codecs that work on a device, and those of sums, are of fixed size.
 bool ChunkCoder::ready(const Chunk& chunk, Hop hop, OwnFrame& frame) {
   if (frame.sealed) return true;
   if (!group_.reached(frame.made)) return false;
   if (group_.direct()) {
-    if (hop == Hop::owner) refuse_bad_frames(chunk);
+    refuse_bad_frames(chunk);
     return frame.sealed = true;
   }
   const PhaseTimer timer(group_.counters.encode_seconds);
@@ -201,9 +205,13 @@ ChunkCoder::Bodies ChunkCoder::open(const Chunk& chunk, const FrameId& id, std::
 
 ChunkCoder::Bodies ChunkCoder::bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const {
   if (!group_.codes_on_device()) return open(chunk, frame_id(chunk, group_.rank(), hop), frame.buffer.bytes(), scratch);
-  const std::span<std::byte> made = (group_.direct() && frame.made != 0 ? frame.buffer : frame.encoded).bytes();
+  return rooms_in(chunk, (frame.encoded.bytes().empty() ? frame.buffer : frame.encoded).bytes(), scratch);
+}
+
+// Bodies of a frame of fixed size.
+ChunkCoder::Bodies ChunkCoder::rooms_in(const Chunk& chunk, std::span<std::byte> frame, Scratch& scratch) const {
   const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(made, i);
+  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame, i);
   return bodies;
 }
 
@@ -264,25 +272,32 @@ void ChunkCoder::deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scra
   batch.close();
 }
 
-void ChunkCoder::deliver_mean(const Chunk& chunk, Message message) {
+void ChunkCoder::deliver_arrived(const Chunk& chunk, Message& message) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
   deliver_bodies(chunk, arrived(chunk, frame_id(chunk, chunk.owner, Hop::owner), message, scratch), scratch);
+}
+
+void ChunkCoder::deliver_mean(const Chunk& chunk, Message message) {
+  deliver_arrived(chunk, message);
   group_.retire(std::move(message.buffer));
+}
+
+// Where the host looked, others may have it as it is.
+OwnFrame ChunkCoder::take_mean(const Chunk& chunk, Message message, Use use) {
+  deliver_arrived(chunk, message);
+  OwnFrame mean{.buffer = std::move(message.buffer), .sealed = !group_.direct()};
+  mean.buffer.shrink(message.request.received_bytes(0));
+  if (group_.direct() && use == Use::sent)
+    seal_on_device(chunk, frame_id(chunk, chunk.owner, Hop::owner), {}, mean.buffer.bytes());
+  mean.made = group_.mark();
+  return mean;
 }
 
 void ChunkCoder::deliver_mean(const Chunk& chunk, OwnFrame& frame) {
   const PhaseTimer timer(group_.counters.decode_seconds);
   Scratch scratch(group_);
   deliver_bodies(chunk, bodies_of(chunk, frame, Hop::owner, scratch), scratch);
-}
-
-void ChunkCoder::deliver_mean(const Chunk& chunk, std::span<std::byte> frame) {
-  const PhaseTimer timer(group_.counters.decode_seconds);
-  Scratch scratch(group_);
-  const FrameId id = frame_id(chunk, chunk.owner, Hop::owner);
-  const auto bodies = group_.direct() ? checked_direct(chunk, id, frame, scratch) : open(chunk, id, frame, scratch);
-  deliver_bodies(chunk, bodies, scratch);
 }
 
 void ChunkCoder::deliver_values(const Chunk& chunk, std::span<const float> mean) {

@@ -16,18 +16,17 @@
 
 namespace tw {
 
-/// A frame that was made here.
+/// A frame that was made here, or is passed on.
 struct OwnFrame {
-  Buffer buffer;   ///< what is sent
-  Buffer encoded;  ///< on a device, unless it is `buffer`: the same frame where it was encoded, but for its header
-  Group::Mark made = 0;  ///< when `buffer` holds the bodies
+  Buffer buffer = {};    ///< what is sent
+  Buffer encoded = {};   ///< unless it is `buffer`: the same frame where it was encoded, but for its header
+  Group::Mark made = 0;  ///< when `buffer` holds the bodies, and what was enqueued before does not use it any more
   bool sealed = false;
 };
 
 /// Codes the chunks of one bucket for one operation. Uses the group's arena, status words and clocks.
 class ChunkCoder {
  public:
-  /// `group` codes where it will code.
   ChunkCoder(Group& group, const BucketPlan& plan);
 
   /// Takes what scratch memory a step takes at a device, so that none has to: of operations whose frames the host
@@ -45,7 +44,8 @@ class ChunkCoder {
   OwnFrame encode_own_gradient(const Chunk& chunk);
   /// `mean`, the chunk's extents one after another, as a frame (hop owner).
   OwnFrame encode_mean(const Chunk& chunk, std::span<const float> mean);
-  /// Whether the frame can be sent. Seals it when it comes to that. Throws WireError where it was made of a bad one.
+  /// Whether the frame can be sent. Seals it when it comes to that. Throws WireError where it, or what it was made of,
+  /// is bad.
   bool ready(const Chunk& chunk, Hop hop, OwnFrame& frame);
   /// Frames that kernels looked at: throws WireError that names the rank whose frame of this chunk, or of any, was bad,
   /// as far as the device has come.
@@ -60,10 +60,9 @@ class ChunkCoder {
   /// Opens, validates and decodes the owner's frame into the bucket's tensors; and one that was made here.
   void deliver_mean(const Chunk& chunk, Message message);
   void deliver_mean(const Chunk& chunk, OwnFrame& frame);
-  /// The same for a frame that stays with the caller, and may be passed on after the host's look or, if direct, once it
-  /// is sealed anew.
-  void deliver_mean(const Chunk& chunk, std::span<std::byte> frame);
-  void seal_again(const Chunk& chunk, std::span<std::byte> frame);
+  /// The same for a mean that is passed on once it is `ready`, or only kept until the device has come to `made`.
+  enum class Use : std::uint8_t { here, sent };
+  OwnFrame take_mean(const Chunk& chunk, Message message, Use use);
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
   void deliver_values(const Chunk& chunk, std::span<const float> mean);
 
@@ -92,17 +91,14 @@ class ChunkCoder {
   void add_in_place(const Chunk& chunk, std::span<const float> values);
   /// Divides by the ranks; the mean as a sealed frame (hop owner).
   OwnFrame finish_in_place(const Chunk& chunk);
-  /// Inspects, adds the frame that `source` sent, which holds all that is still missing, and finishes; that frame
-  /// becomes the mean's.
-  void finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
 
-  /// For linear payloads, which are summed as they are (on the host, or direct): this rank's gradient as a frame whose
-  /// header is still missing; the same added to a frame that `source` sent, whose header is then due anew; the payload
-  /// divided by the ranks; the header.
-  Buffer encode_unsealed(const Chunk& chunk);
-  void add_gradient(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
-  void divide_payload(Buffer& own);
-  void seal(const Chunk& chunk, Hop hop, Buffer& own);
+  /// For linear payloads, which are summed as they are, in frames to be sent once `ready`: this rank's gradient (hop
+  /// worker), and the same added to a sum that `source` sent; the mean (hop owner) where that was all that was missing,
+  /// or for a rank alone, delivered. What came and what leaves are in the same memory, but for what a device adds.
+  OwnFrame begin_sum(const Chunk& chunk);
+  OwnFrame add_to_sum(const Chunk& chunk, std::uint32_t source, Message message);
+  OwnFrame finish_sum(const Chunk& chunk, std::uint32_t source, Message message);
+  OwnFrame mean_of_one(const Chunk& chunk);
 
  private:
   /// Scratch memory: the host's for what the host looks at, and where codecs work.
@@ -122,11 +118,17 @@ class ChunkCoder {
   std::span<const Input> gradients_of(const Chunk& chunk, Scratch& scratch) const;
   std::span<const std::uint32_t> encode(const Chunk& chunk, std::span<const Input> inputs, Hop hop,
                                         std::span<std::byte> frame, Scratch& scratch);
-  enum class Use : std::uint8_t { here, sent };
   OwnFrame encode_frame(const Chunk& chunk, std::span<const Input> inputs, Hop hop, Use use);
-  void open_sum(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes);
+  void bring_out(const Chunk& chunk, Hop hop, OwnFrame& frame);
+  OwnFrame encode_unsealed(const Chunk& chunk);
+  OwnFrame open_sum(const Chunk& chunk, std::uint32_t source, Message message);
+  void add_gradient(const Chunk& chunk, OwnFrame& sum);
+  void average_in_place(const Chunk& chunk, OwnFrame& sum);
+  void make_mean(const Chunk& chunk, OwnFrame& sum);
+  OwnFrame leaving(const Chunk& chunk, Hop hop, OwnFrame sum);
   Bodies open(const Chunk& chunk, const FrameId& id, std::span<const std::byte> frame, Scratch& scratch) const;
   Bodies bodies_of(const Chunk& chunk, OwnFrame& frame, Hop hop, Scratch& scratch) const;
+  Bodies rooms_in(const Chunk& chunk, std::span<std::byte> frame, Scratch& scratch) const;
   Bodies brought_in(Bodies bodies, const Message& message, Scratch& scratch) const;
   Bodies arrived(const Chunk& chunk, const FrameId& id, Message& message, Scratch& scratch);
   Bodies checked_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);
@@ -136,6 +138,7 @@ class ChunkCoder {
   void decode_bodies(const Chunk& chunk, std::uint32_t source, Bodies bodies, Combine combine, std::span<float> sum,
                      Scratch& scratch);
   void deliver_bodies(const Chunk& chunk, Bodies bodies, Scratch& scratch);
+  void deliver_arrived(const Chunk& chunk, Message& message);
   void seal_on_device(const Chunk& chunk, const FrameId& id, std::span<const std::uint32_t> found,
                       std::span<std::byte> frame);
   void check_bodies(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame, Scratch& scratch);

@@ -35,9 +35,7 @@ void ChunkCoder::encode_mean_into(const Chunk& chunk, std::span<const float> mea
 ChunkCoder::Bodies ChunkCoder::bodies_on_device(const Chunk& chunk, std::uint32_t source, std::span<std::byte> frame,
                                                 Scratch& scratch) {
   group_.exec.status = &findings_of(chunk)[source];
-  const auto bodies = scratch.host.take<std::span<const std::byte>>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < bodies.size(); ++i) bodies[i] = chunk.layout.body_room(frame, i);
-  return bodies;
+  return rooms_in(chunk, frame, scratch);
 }
 
 void ChunkCoder::check_frame(const Chunk& chunk, std::uint32_t source, Hop hop, std::span<std::byte> frame) {

@@ -40,11 +40,6 @@ void ChunkCoder::refuse_bad_frames() const {
   for (const Chunk& chunk : plan_.chunks()) refuse_bad_frames(chunk);
 }
 
-void ChunkCoder::seal_again(const Chunk& chunk, std::span<std::byte> frame) {
-  if (group_.direct() && chunk.owner != group_.rank())
-    seal_on_device(chunk, frame_id(chunk, chunk.owner, Hop::owner), {}, frame);
-}
-
 ChunkCoder::Bodies ChunkCoder::checked_direct(const Chunk& chunk, const FrameId& id, std::span<std::byte> frame,
                                               Scratch& scratch) {
   TW_CHECK(frame.size() == chunk.layout.max_frame_bytes(), WireError, "frame from rank ", id.source, " (bucket ",

@@ -76,67 +76,94 @@ OwnFrame ChunkCoder::finish_in_place(const Chunk& chunk) {
   return encode_frame(chunk, inputs, Hop::owner, Use::sent);
 }
 
-void ChunkCoder::finish_in_place(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes) {
-  open_sum(chunk, source, sum, received_bytes);
-  inspect_gradient(chunk);
-  {
-    const PhaseTimer timer(group_.counters.decode_seconds);
-    group_.exec.status = &group_.status(Hop::owner);
-    for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
-      average(group_.exec, in_tensor(chunk, i), static_cast<float>(group_.ranks()), body_of(chunk, i, sum));
-  }
-  seal(chunk, Hop::owner, sum);
+OwnFrame ChunkCoder::begin_sum(const Chunk& chunk) { return leaving(chunk, Hop::worker, encode_unsealed(chunk)); }
+
+OwnFrame ChunkCoder::add_to_sum(const Chunk& chunk, std::uint32_t source, Message message) {
+  OwnFrame sum = open_sum(chunk, source, std::move(message));
+  add_gradient(chunk, sum);
+  return leaving(chunk, Hop::worker, std::move(sum));
 }
 
-Buffer ChunkCoder::encode_unsealed(const Chunk& chunk) {
+OwnFrame ChunkCoder::finish_sum(const Chunk& chunk, std::uint32_t source, Message message) {
+  OwnFrame sum = open_sum(chunk, source, std::move(message));
+  if (sums_in_place(chunk)) {
+    average_in_place(chunk, sum);
+  } else {
+    add_gradient(chunk, sum);
+    make_mean(chunk, sum);
+  }
+  return leaving(chunk, Hop::owner, std::move(sum));
+}
+
+OwnFrame ChunkCoder::mean_of_one(const Chunk& chunk) {
+  OwnFrame sum = encode_unsealed(chunk);
+  make_mean(chunk, sum);
+  return leaving(chunk, Hop::owner, std::move(sum));
+}
+
+OwnFrame ChunkCoder::encode_unsealed(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
-  const std::size_t bytes = chunk.layout.max_frame_bytes();
-  Buffer frame = group_.direct() ? group_.coding_buffer(bytes, kFrameHeaderBytes) : group_.frame_buffer(bytes);
-  encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame.bytes(), scratch);
+  OwnFrame frame{.encoded = group_.coding_buffer(chunk.layout.max_frame_bytes(), kFrameHeaderBytes)};
+  encode(chunk, gradients_of(chunk, scratch), Hop::worker, frame.encoded.bytes(), scratch);
   return frame;
 }
 
-void ChunkCoder::add_gradient(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes) {
-  open_sum(chunk, source, sum, received_bytes);
+// A sum grows where it came, or on a device that cannot be received to, in a copy.
+OwnFrame ChunkCoder::open_sum(const Chunk& chunk, std::uint32_t source, Message message) {
+  const PhaseTimer timer(group_.counters.decode_seconds);
+  Scratch scratch(group_);
+  Buffer came = std::move(message.buffer);
+  came.shrink(message.request.received_bytes(0));
+  const FrameId id = frame_id(chunk, source, Hop::worker);
+  if (group_.direct())
+    checked_direct(chunk, id, came.bytes(), scratch);
+  else
+    open(chunk, id, came.bytes(), scratch);
+  if (!group_.staged()) return {.encoded = std::move(came)};
+  OwnFrame sum{std::move(came), group_.coding_buffer(chunk.layout.max_frame_bytes(), kFrameHeaderBytes)};
+  copy_bytes(group_.exec, sum.buffer.bytes().subspan(kFrameHeaderBytes),
+             sum.encoded.bytes().subspan(kFrameHeaderBytes));
+  return sum;
+}
+
+void ChunkCoder::add_gradient(const Chunk& chunk, OwnFrame& sum) {
   if (sums_in_place(chunk)) {
     inspect_gradient(chunk);
     const PhaseTimer timer(group_.counters.decode_seconds);
     for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
-      accumulate(group_.exec, in_tensor(chunk, i), body_of(chunk, i, sum));
+      accumulate(group_.exec, in_tensor(chunk, i), body_of(chunk, i, sum.encoded));
     return;
   }
-  Buffer own = encode_unsealed(chunk);
+  OwnFrame own = encode_unsealed(chunk);
   const PhaseTimer timer(group_.counters.decode_seconds);
-  accumulate(group_.exec, payload_of(own), payload_of(sum));
+  accumulate(group_.exec, payload_of(own.encoded), payload_of(sum.encoded));
 }
 
-void ChunkCoder::open_sum(const Chunk& chunk, std::uint32_t source, Buffer& sum, std::size_t received_bytes) {
+// The last addition in the tensors themselves: the mean needs no delivery then.
+void ChunkCoder::average_in_place(const Chunk& chunk, OwnFrame& sum) {
+  inspect_gradient(chunk);
   const PhaseTimer timer(group_.counters.decode_seconds);
-  Scratch scratch(group_);
-  sum.shrink(received_bytes);
-  const FrameId id = frame_id(chunk, source, Hop::worker);
-  if (group_.direct())
-    checked_direct(chunk, id, sum.bytes(), scratch);
-  else
-    open(chunk, id, sum.bytes(), scratch);
+  group_.exec.status = &group_.status(Hop::owner);
+  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
+    average(group_.exec, in_tensor(chunk, i), static_cast<float>(group_.ranks()), body_of(chunk, i, sum.encoded));
 }
 
-void ChunkCoder::divide_payload(Buffer& own) {
+void ChunkCoder::make_mean(const Chunk& chunk, OwnFrame& sum) {
   const PhaseTimer timer(group_.counters.decode_seconds);
-  const std::span<float> mean = payload_of(own);
+  const std::span<float> mean = payload_of(sum.encoded);
   divide(group_.exec, mean, static_cast<float>(group_.ranks()));
   group_.exec.status = &group_.status(Hop::owner);
   copy_values(group_.exec, mean, mean);  // NaN becomes canonical
+  Scratch scratch(group_);
+  deliver_bodies(chunk, rooms_in(chunk, sum.encoded.bytes(), scratch), scratch);
 }
 
-void ChunkCoder::seal(const Chunk& chunk, Hop hop, Buffer& own) {
+OwnFrame ChunkCoder::leaving(const Chunk& chunk, Hop hop, OwnFrame sum) {
   const PhaseTimer timer(group_.counters.encode_seconds);
-  const FrameId id = frame_id(chunk, group_.rank(), hop);
-  if (group_.direct())
-    seal_on_device(chunk, id, {}, own.bytes());
-  else
-    seal_frame(id, chunk.layout, group_.checksum, {}, own.bytes());
+  bring_out(chunk, hop, sum);
+  sum.encoded.release();
+  return sum;
 }
 
 }  // namespace tw

@@ -10,7 +10,6 @@
 #include "collectives/registration.hpp"
 #include "collectives/select.hpp"
 #include "collectives/small.hpp"
-#include "collectives/staged_bucket.hpp"
 #include "collectives/state_file.hpp"
 #include "collectives/transport.hpp"
 #include "collectives/vote.hpp"
@@ -173,13 +172,9 @@ std::string Communicator::Impl::describe_place() const {
 }
 
 void Communicator::Impl::prepare_buckets(Group& group) {
-  const bool staged = group.device != nullptr && !algorithm_->codes_on_device(group);
-  if (staged) group.code_on_host();
   for (const BucketPlan& plan : plans_) {
     algorithm_->declare_slots(group.state, plan, ranks(), rank());
-    auto operation = algorithm_->prepare(group, plan);
-    if (staged) operation = staged_through_host(group, plan, std::move(operation));
-    tasks_.push_back(std::make_shared<BucketTask>(group, std::move(operation), consumed_));
+    tasks_.push_back(std::make_shared<BucketTask>(group, algorithm_->prepare(group, plan), consumed_));
   }
   state_bytes_ = group.state.bytes();
 }

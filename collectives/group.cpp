@@ -25,11 +25,6 @@ Group::Group(Transport& moves, const Exec& place)
   state = State(exec);
 }
 
-void Group::code_on_host() {
-  exec = {.workers = exec.workers, .arena = &arena};
-  state = State(exec);
-}
-
 void Group::retire(Buffer buffer) {
   if (!codes_on_device()) return;
   const Mark upcoming = device->timeline.upcoming();

@@ -96,11 +96,11 @@ struct Group {
   std::uint32_t turn = 0;  ///< the bucket of this step that may post in device memory next
   Counters counters;
 
-  /// Codes on the host although gradients lie on a device, before anything is prepared or declared.
-  void code_on_host();
   bool codes_on_device() const { return exec.backend == Backend::cuda; }
   /// Whether frames go from device memory to device memory, each when the host sees that it is there.
   bool direct() const { return codes_on_device() && moves_device_memory_; }
+  /// Whether what is coded on a device travels through the host's memory, where the host drives frames.
+  bool staged() const { return codes_on_device() && !moves_device_memory_; }
 
   /// StatusBits found while encoding this rank's gradients, and, apart, while encoding means: only the first is known
   /// before the vote. On a device they are there once what finds them is done.

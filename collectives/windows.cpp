@@ -18,18 +18,15 @@ void reserve(BufferPool& pool, std::span<const Chunk> chunks, std::size_t window
 std::size_t frame_bytes(const Chunk& chunk) { return chunk.layout.max_frame_bytes(); }
 std::size_t sum_bytes(const Chunk& chunk) { return chunk.count() * sizeof(float); }
 
-BufferPool& coding_pool(Group& group) { return group.codes_on_device() ? group.device->buffers : group.buffers; }
-
 }  // namespace
 
-void reserve_sends(Group& group, std::span<const Chunk> chunks, std::size_t window) {
-  if (!group.device) return;
-  reserve(coding_pool(group), chunks, window, frame_bytes);
-  if (group.codes_on_device() && !group.direct()) reserve(group.buffers, chunks, window, frame_bytes);
+void reserve_sends(Group& group, std::span<const Chunk> chunks, std::size_t window, std::size_t kept) {
+  reserve_own_frames(group, chunks, group.staged() ? std::min(kept, window) : window);
+  if (group.staged()) reserve(group.buffers, chunks, window, frame_bytes);
 }
 
 void reserve_own_frames(Group& group, std::span<const Chunk> chunks, std::size_t window) {
-  if (group.device) reserve(coding_pool(group), chunks, window, frame_bytes);
+  if (group.device) reserve(group.device->buffers, chunks, window, frame_bytes);
 }
 
 void reserve_receives(Group& group, std::span<const Chunk> chunks, std::size_t window, std::size_t sources) {
@@ -37,7 +34,7 @@ void reserve_receives(Group& group, std::span<const Chunk> chunks, std::size_t w
 }
 
 void reserve_sums(Group& group, std::span<const Chunk> chunks, std::size_t window) {
-  if (group.device) reserve(coding_pool(group), chunks, window, sum_bytes);
+  if (group.device) reserve(group.device->buffers, chunks, window, sum_bytes);
 }
 
 void GivenBack::finished(const Group& group, std::size_t chunks) {

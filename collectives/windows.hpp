@@ -13,9 +13,10 @@
 
 namespace tw {
 
-/// Room for as many of `chunks` at once as `window` says: frames that are encoded to be sent; frames that are encoded
-/// for this rank alone; frames that come from `sources` ranks; sums.
-void reserve_sends(Group& group, std::span<const Chunk> chunks, std::size_t window);
+/// Room for as many of `chunks` at once as `window` says: frames that are encoded to be sent, of which `kept` where
+/// they were encoded if copies of them are sent; frames that are encoded for this rank alone; frames that come from
+/// `sources` ranks; sums.
+void reserve_sends(Group& group, std::span<const Chunk> chunks, std::size_t window, std::size_t kept);
 void reserve_own_frames(Group& group, std::span<const Chunk> chunks, std::size_t window);
 void reserve_receives(Group& group, std::span<const Chunk> chunks, std::size_t window, std::size_t sources = 1);
 void reserve_sums(Group& group, std::span<const Chunk> chunks, std::size_t window);

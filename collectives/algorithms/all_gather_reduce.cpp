@@ -26,7 +26,7 @@ class AllGatherReduceOperation final : public BucketOperation {
  public:
   AllGatherReduceOperation(Group& group, const BucketPlan& plan) : group_(group), plan_(plan), coder_(group, plan) {
     for (const Chunk& chunk : plan.chunks()) chunks_.push_back({&chunk, std::vector<Message>(group.ranks())});
-    reserve_sends(group, plan.chunks(), chunks_.size());
+    reserve_sends(group, plan.chunks(), chunks_.size(), chunks_.size());
     reserve_receives(group, plan.chunks(), chunks_.size(), group.ranks() - 1);
     reserve_sums(group, plan.chunks(), chunks_.size());
     coder_.take_scratch();

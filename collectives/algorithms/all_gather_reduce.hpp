@@ -19,7 +19,6 @@ class AllGatherReduce final : public Algorithm {
     return "everybody's payloads to everybody; for sparse payloads, small buckets and few ranks; any payload";
   }
   std::string refusal(const CodecTraits&) const override { return {}; }
-  bool codes_on_device(const Group&) const override { return true; }
   std::uint32_t owners(std::uint32_t) const override { return 1; }
   Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const override;
   void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;

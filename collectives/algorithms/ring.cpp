@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "collectives/chunk_coder.hpp"
 #include "collectives/device_exchange.hpp"
@@ -38,6 +38,8 @@ struct Lane {
   Message& mean() { return means[delivered % kAwaited]; }
   const Message& sum() const { return sums[added % kAwaited]; }
   const Message& mean() const { return means[delivered % kAwaited]; }
+  // What a sum becomes with this rank's gradient.
+  Hop adds_to() const { return owned ? Hop::owner : Hop::worker; }
   std::size_t& leaving_at(Hop hop) { return leaving[static_cast<std::size_t>(hop)]; }
   // Whether the next rank, which may be slow, has taken enough of what came. No rank waits for itself: sums leave
   // towards the owner, whose means leave towards the rank before it, which keeps them.
@@ -49,12 +51,10 @@ struct Outgoing {
   Lane* lane;
   const Chunk* chunk;
   Hop hop;
-  Buffer frame;
-  Group::Mark made;  // when the device is done with it
-  bool stays;
+  OwnFrame frame;
   Request send = {};
-  bool posted = false;
-  bool done() const { return posted && (stays || send.done()); }
+  bool posted = false;  // not before the frame is ready; one that stays has no send
+  bool stays() const { return hop == Hop::owner && !lane->passes_mean; }
 };
 
 class RingOperation final : public BucketOperation {
@@ -80,10 +80,8 @@ class RingOperation final : public BucketOperation {
   bool begin_next_sum();
   // The next chunk of the lane, whose gradient counts as used from now on.
   const Chunk& take_gradient_of(Lane& lane);
-  void finish_in_place(Lane& lane, const Chunk& chunk, Message sum);
-  void pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum);
-  void pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean);
-  void send(Lane& lane, const Chunk& chunk, Hop hop, Buffer frame);
+  // A sum, or the mean, which is delivered.
+  void pass_on(Lane& lane, const Chunk& chunk, Hop hop, OwnFrame frame);
   bool send_ready_frames();
   void drop_finished_sends();
   bool is_consumed();
@@ -97,8 +95,7 @@ class RingOperation final : public BucketOperation {
   std::size_t delivered_ = 0;
   bool consumed_ = false;
   std::optional<Group::Mark> all_added_, all_done_;  // once there is nothing more to enqueue
-  std::deque<Outgoing> sends_;
-  std::size_t posted_sends_ = 0;  // of those
+  std::vector<Outgoing> sends_;
 };
 
 RingOperation::RingOperation(Group& group, const BucketPlan& plan)
@@ -114,13 +111,15 @@ RingOperation::RingOperation(Group& group, const BucketPlan& plan)
   coder_.take_scratch();
 }
 
-// What came is passed on in the room where it came. The owner of a chunk makes the mean in the sum's.
+// What came is passed on in the room where it came. The owner of a chunk makes the mean in the sum's. Where a device
+// adds to copies, it needs them for one chunk at a time.
 void RingOperation::reserve(const Lane& lane) {
   if (lane.begins) {
-    reserve_sends(group_, lane.chunks, kBegunAhead);
+    reserve_sends(group_, lane.chunks, kBegunAhead, 1);
   } else {
     reserve_receives(group_, lane.chunks, kAwaited + kPassedOn);
     reserve_own_frames(group_, lane.chunks, 1);
+    if (group_.staged()) reserve_own_frames(group_, lane.chunks, 1);  // copies
   }
   if (!lane.owned) reserve_receives(group_, lane.chunks, kAwaited + kPassedOn);
 }
@@ -174,16 +173,13 @@ bool RingOperation::is_complete() {
 
 bool RingOperation::add_to_arrived_sum() {
   for (Lane& lane : lanes_) {
-    if (!lane.awaits_sum() || !lane.sum().done() || !lane.may_take(lane.owned ? Hop::owner : Hop::worker)) continue;
+    if (!lane.awaits_sum() || !lane.sum().done() || !lane.may_take(lane.adds_to())) continue;
     Message sum = std::move(lane.sum());
     const Chunk& chunk = take_gradient_of(lane);
     post_receives(lane);
-    if (lane.owned && coder_.sums_in_place(chunk)) {
-      finish_in_place(lane, chunk, std::move(sum));
-      return true;
-    }
-    coder_.add_gradient(chunk, before(), sum.buffer, sum.request.received_bytes(0));
-    pass_sum_on(lane, chunk, std::move(sum.buffer));
+    pass_on(lane, chunk, lane.adds_to(),
+            lane.owned ? coder_.finish_sum(chunk, before(), std::move(sum))
+                       : coder_.add_to_sum(chunk, before(), std::move(sum)));
     return true;
   }
   return false;
@@ -192,9 +188,9 @@ bool RingOperation::add_to_arrived_sum() {
 bool RingOperation::begin_next_sum() {
   Lane& lane = lanes_[before()];
   if (lane.added == lane.chunks.size() || lane.added - lane.delivered >= kBegunAhead) return false;
-  if (lane.leaving_at(lane.owned ? Hop::owner : Hop::worker) >= kBegunAhead) return false;
+  if (lane.leaving_at(lane.adds_to()) >= kBegunAhead) return false;
   const Chunk& chunk = take_gradient_of(lane);
-  pass_sum_on(lane, chunk, coder_.encode_unsealed(chunk));
+  pass_on(lane, chunk, lane.adds_to(), lane.owned ? coder_.mean_of_one(chunk) : coder_.begin_sum(chunk));
   return true;
 }
 
@@ -203,68 +199,40 @@ const Chunk& RingOperation::take_gradient_of(Lane& lane) {
   return lane.chunks[lane.added++];
 }
 
-// The last addition in the tensors themselves: the mean needs no delivery then.
-void RingOperation::finish_in_place(Lane& lane, const Chunk& chunk, Message sum) {
-  coder_.finish_in_place(chunk, before(), sum.buffer, sum.request.received_bytes(0));
-  ++lane.delivered;
-  ++delivered_;
-  send(lane, chunk, Hop::owner, std::move(sum.buffer));
-}
-
-void RingOperation::pass_sum_on(Lane& lane, const Chunk& chunk, Buffer sum) {
-  if (!lane.owned) {
-    coder_.seal(chunk, Hop::worker, sum);
-    return send(lane, chunk, Hop::worker, std::move(sum));
-  }
-  coder_.divide_payload(sum);
-  coder_.seal(chunk, Hop::owner, sum);
-  pass_mean_on(lane, chunk, std::move(sum));
-}
-
 bool RingOperation::take_arrived_mean() {
   for (Lane& lane : lanes_) {
     if (!lane.awaits_mean() || !lane.mean().done() || !lane.may_take(Hop::owner)) continue;
     Message mean = std::move(lane.mean());
-    mean.buffer.shrink(mean.request.received_bytes(0));
-    pass_mean_on(lane, lane.chunks[lane.delivered], std::move(mean.buffer));
+    const auto use = lane.passes_mean ? ChunkCoder::Use::sent : ChunkCoder::Use::here;
+    const Chunk& chunk = lane.chunks[lane.delivered];
+    pass_on(lane, chunk, Hop::owner, coder_.take_mean(chunk, std::move(mean), use));
     post_receives(lane);
     return true;
   }
   return false;
 }
 
-void RingOperation::pass_mean_on(Lane& lane, const Chunk& chunk, Buffer mean) {
-  coder_.deliver_mean(chunk, mean.bytes());  // checked before others get it
-  ++lane.delivered;
-  ++delivered_;
-  if (lane.passes_mean) coder_.seal_again(chunk, mean.bytes());
-  send(lane, chunk, Hop::owner, std::move(mean));
-}
-
-void RingOperation::send(Lane& lane, const Chunk& chunk, Hop hop, Buffer frame) {
-  const bool stays = hop == Hop::owner && !lane.passes_mean;
-  sends_.push_back({&lane, &chunk, hop, std::move(frame), group_.mark(), stays});
+void RingOperation::pass_on(Lane& lane, const Chunk& chunk, Hop hop, OwnFrame frame) {
+  if (hop == Hop::owner) ++lane.delivered, ++delivered_;
   ++lane.leaving_at(hop);
+  sends_.push_back({&lane, &chunk, hop, std::move(frame)});
   send_ready_frames();
 }
 
 bool RingOperation::send_ready_frames() {
   bool sent = false;
-  for (; posted_sends_ < sends_.size(); ++posted_sends_, sent = true) {
-    Outgoing& outgoing = sends_[posted_sends_];
-    if (!group_.reached(outgoing.made)) break;
-    coder_.refuse_bad_frames(*outgoing.chunk);
-    if (!outgoing.stays)
-      outgoing.send = group_.send_frame(next(), tag_of(*outgoing.chunk, outgoing.hop), outgoing.frame.bytes());
-    outgoing.posted = true;
+  for (Outgoing& outgoing : sends_) {
+    if (outgoing.posted || !coder_.ready(*outgoing.chunk, outgoing.hop, outgoing.frame)) continue;
+    if (!outgoing.stays())
+      outgoing.send = group_.send_frame(next(), tag_of(*outgoing.chunk, outgoing.hop), outgoing.frame.buffer.bytes());
+    sent = outgoing.posted = true;
   }
   return sent;
 }
 
-// The device was done with them before they were sent.
 void RingOperation::drop_finished_sends() {
-  posted_sends_ -= std::erase_if(sends_, [](const Outgoing& outgoing) {
-    if (!outgoing.done()) return false;
+  std::erase_if(sends_, [&](const Outgoing& outgoing) {
+    if (!outgoing.posted || !outgoing.send.done() || !group_.reached(outgoing.frame.made)) return false;
     --outgoing.lane->leaving_at(outgoing.hop);
     return true;
   });
@@ -314,8 +282,6 @@ void Ring::declare_slots(State& state, const BucketPlan& plan, std::uint32_t, st
     for (const Extent& extent : chunk.layout.extents())
       chunk.compressor->declare_slots(state, *extent.param, Hop::worker, 0, extent.param->count());
 }
-
-bool Ring::codes_on_device(const Group& group) const { return sums_on_device(group) || group.direct(); }
 
 std::unique_ptr<BucketOperation> Ring::prepare(Group& group, const BucketPlan& plan) const {
   if (sums_on_device(group)) return dense_on_device(group, plan);

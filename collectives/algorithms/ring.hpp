@@ -22,7 +22,6 @@ class Ring final : public Algorithm {
     return "sums travel from neighbour to neighbour; payloads that may be summed as they are";
   }
   std::string refusal(const CodecTraits& traits) const override;
-  bool codes_on_device(const Group& group) const override;
   std::uint32_t owners(std::uint32_t ranks) const override { return ranks; }
   Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const override;
   void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;

@@ -108,11 +108,11 @@ TwoShotOperation::TwoShotOperation(Group& group, const BucketPlan& plan)
   for (std::uint32_t round = 1; round < group.ranks(); ++round) {
     const std::uint32_t peer = send_peer(group.rank(), round, group.ranks());
     others_.push_back({peer, plan.chunks_of(peer)});
-    reserve_sends(group, plan.chunks_of(peer), kWindow);
+    reserve_sends(group, plan.chunks_of(peer), kWindow, kWindow);
     reserve_receives(group, plan.chunks_of(peer), kAwaited);
   }
   const std::span<const Chunk> own = plan.chunks_of(group.rank());
-  reserve_sends(group, own, kWindow);
+  reserve_sends(group, own, kWindow, kWindow);
   reserve_own_frames(group, own, kAwaited);
   reserve_receives(group, own, kAwaited, others_.size());
   reserve_sums(group, own, kAwaited);

@@ -19,7 +19,6 @@ class TwoShot final : public Algorithm {
     return "reduce-scatter and all-gather by direct messages; owners re-encode the mean; any payload";
   }
   std::string refusal(const CodecTraits&) const override { return {}; }
-  bool codes_on_device(const Group&) const override { return true; }
   std::uint32_t owners(std::uint32_t ranks) const override { return ranks; }
   Cost cost(const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank, Route route) const override;
   void declare_slots(State& state, const BucketPlan& plan, std::uint32_t ranks, std::uint32_t rank) const override;

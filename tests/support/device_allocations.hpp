@@ -1,5 +1,5 @@
-// How much device and pinned memory a program takes. Linking it replaces cudaMalloc and cudaHostAlloc for the program's
-// own code.
+// How much device and pinned memory a program takes, and what it copies off devices. Linking it replaces cudaMalloc,
+// cudaHostAlloc and cudaMemcpyAsync for the program's own code.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace tw::test {
 
-/// Calls, and the bytes that were asked for, since the program began.
+/// Calls, and the bytes of all of them, since the program began.
 struct Taken {
   std::uint64_t calls = 0, bytes = 0;
   friend bool operator==(const Taken&, const Taken&) = default;
@@ -20,5 +20,7 @@ void PrintTo(const Taken& taken, std::ostream* out);
 /// Thread safe.
 Taken device_memory_taken();
 Taken pinned_memory_taken();
+/// Of copies in the order of a stream, from a device to the host.
+Taken copied_off_devices();
 
 }  // namespace tw::test
