@@ -1,10 +1,11 @@
 // What holds of an exchange over UCX from device memory to device memory besides the contract: that it is one, and what
-// becomes of frames that were harmed on their way.
+// becomes of frames that were harmed on their way, also where they are staged.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <deque>
 #include <latch>
+#include <optional>
 
 #include <tightwire/error.hpp>
 
@@ -76,30 +77,35 @@ TEST_P(UcxExchange, PostsRoomsThatTheDeviceIsDoneWith) {
   });
 }
 
-// Flips a bit of every frame that rank 0 sends, from host memory.
+// Flips a bit of every frame that rank 0 sends, or of those of one hop, from host memory.
+struct Harm {
+  std::size_t at;
+  std::optional<Hop> hop = {};
+};
 class Harming final : public TransportWrapper {
  public:
-  Harming(TransportPtr inner, std::size_t at) : TransportWrapper(std::move(inner)), at_(at) {}
+  Harming(TransportPtr inner, Harm harm) : TransportWrapper(std::move(inner)), harm_(harm) {}
   ~Harming() override { inner_.reset(); }  // which may still send
   std::string_view name() const override { return "harming"; }
   Request post(const Exec& exec, std::span<const Op> ops) override {
     std::vector<Op> harmed(ops.begin(), ops.end());
     for (Op& op : harmed) {
       if (op.kind != Op::Kind::send || op.bytes.size() <= kFrameHeaderBytes + 100) continue;
+      if (harm_.hop && static_cast<std::uint64_t>(op.tag) % 2 != static_cast<std::uint64_t>(*harm_.hop)) continue;
       op.bytes = sent_.emplace_back(op.bytes.begin(), op.bytes.end());  // this rank goes on with the original
-      op.bytes[at_] ^= std::byte{4};
+      op.bytes[harm_.at] ^= std::byte{4};
     }
     return inner_->post(exec, harmed);
   }
 
  private:
-  std::size_t at_;
+  Harm harm_;
   std::deque<std::vector<std::byte>> sent_;
 };
 
 // What rank 1, whose frames lie on a device, ends with when a byte of each frame of rank 0 is harmed. It does not take
 // the step for good.
-std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
+std::string outcome_with_harm(const GroupSpec& spec, Harm harm) {
   std::atomic<std::uint32_t> committed = 0;
   auto transports = connect_group(spec);
   std::string outcome;
@@ -107,7 +113,7 @@ std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
     GroupSpec own = spec;
     TransportPtr transport = std::move(transports[rank]);
     if (rank == 0) {
-      transport = TransportPtr(new Harming(std::move(transport), at));
+      transport = TransportPtr(new Harming(std::move(transport), harm));
       own.devices = Devices::none;
     }
     Member member(own, std::move(transport));
@@ -129,14 +135,26 @@ std::string outcome_with_harm(const GroupSpec& spec, std::size_t at) {
 TEST_P(UcxExchange, NamesRankAndChunkOfAFrameThatWasHarmed) {
   GroupSpec spec = group_on_devices(2, "identity", GetParam());
   for (const std::size_t at : {std::size_t{0}, std::size_t{30}, kFrameHeaderBytes + 3, kFrameHeaderBytes + 100}) {
-    const std::string outcome = outcome_with_harm(spec, at);
+    const std::string outcome = outcome_with_harm(spec, {at});
     EXPECT_NE(outcome.find("frame from rank 0 (bucket "), std::string::npos) << outcome;
     EXPECT_NE(outcome.find("header or checksum"), std::string::npos) << "byte " << at << ": " << outcome;
   }
   spec.options.checksum = false;
-  const std::string outcome = outcome_with_harm(spec, 30);
+  const std::string outcome = outcome_with_harm(spec, {30});
   EXPECT_NE(outcome.find("header or checksum"), std::string::npos) << outcome;
-  EXPECT_EQ(outcome_with_harm(spec, kFrameHeaderBytes + 3), "fine") << "nobody looks at bodies then";
+  EXPECT_EQ(outcome_with_harm(spec, {kFrameHeaderBytes + 3}), "fine") << "nobody looks at bodies then";
+}
+
+TEST_P(UcxExchange, NamesTheRankOfAFrameThatWasHarmedBeforeItIsBroughtToTheDevice) {
+  GroupSpec spec = group_on_devices(2, "identity", GetParam());
+  spec.transport = "ucx:device=staged";
+  for (const Hop hop : {Hop::worker, Hop::owner}) {
+    if (hop == Hop::owner && GetParam() == std::string("all_gather_reduce")) continue;  // has none
+    for (const std::size_t at : {std::size_t{0}, std::size_t{30}, kFrameHeaderBytes + 3, kFrameHeaderBytes + 100}) {
+      const std::string outcome = outcome_with_harm(spec, {at, hop});
+      EXPECT_EQ(outcome.find("frame from rank 0"), 0u) << "byte " << at << ": " << outcome;
+    }
+  }
 }
 
 // Of one chunk an owner, rank 1 sends its gradient, if it comes to that, and would send a mean.
@@ -144,7 +162,7 @@ TEST_P(UcxExchange, MakesNoMeanOfAFrameThatWasHarmed) {
   GroupSpec spec = group_on_devices(2, "identity", GetParam());
   spec.params = {{"both own some", 0, 1, 1000, DType::f32}};
   spec.options.chunk_bytes = 1u << 20;
-  EXPECT_NE(outcome_with_harm(spec, 30).find("header or checksum"), std::string::npos);
+  EXPECT_NE(outcome_with_harm(spec, {30}).find("header or checksum"), std::string::npos);
   EXPECT_LE(UcxCuda::sent(), 1u);
 }
 
@@ -173,7 +191,7 @@ using UcxExchangeOfIndices = UcxExchange;
 TEST_P(UcxExchangeOfIndices, NamesRankAndChunkWhereTheyAreOutOfOrder) {
   GroupSpec spec = group_on_devices(2, "topk:ratio=0.3", GetParam());
   spec.options.checksum = false;
-  const auto outcome = outcome_with_harm(spec, kFrameHeaderBytes + 3);  // the first index becomes huge
+  const auto outcome = outcome_with_harm(spec, {kFrameHeaderBytes + 3});  // the first index becomes huge
   EXPECT_NE(outcome.find("frame from rank 0 (bucket "), std::string::npos) << outcome;
   EXPECT_NE(outcome.find("indices out of range or order"), std::string::npos) << outcome;
 }

@@ -35,9 +35,12 @@ TEST_F(ProgramOnDevice, EndsWithTheHostsParameters) {
 TEST_F(ProgramOnDevice, SharesAJobWithARankOnTheHost) {
   const std::string script =
       detail::concat("if [ $TW_RANK = 0 ]; then exec \"$@\"; else exec ", kOnGpu, " \"$@\" --device cuda; fi");
-  for (const char* codec : {"int8:block=32+ef", "topk:ratio=0.1+ef"}) {
-    const auto mixed = summary_of_script(script, {"--codec", codec});
-    EXPECT_EQ(mixed["parameters_hash"], summary_of({"--codec", codec})["parameters_hash"]) << codec;
+  for (const auto& [codec, algorithm] : {std::pair{"int8:block=32+ef", "two_shot"},
+                                         {"topk:ratio=0.1+ef", "two_shot"},
+                                         {"randomk:ratio=0.1+ef", "ring"}}) {
+    const std::vector<std::string> words{"--codec", codec, "--algorithm", algorithm};
+    const auto mixed = summary_of_script(script, words);
+    EXPECT_EQ(mixed["parameters_hash"], summary_of(words)["parameters_hash"]) << codec;
     EXPECT_EQ(mixed["device"], "cpu");  // rank 0's
   }
 }
