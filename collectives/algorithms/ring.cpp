@@ -94,7 +94,7 @@ class RingOperation final : public BucketOperation {
   std::size_t added_ = 0;    // of all lanes
   std::size_t delivered_ = 0;
   bool consumed_ = false;
-  std::optional<Group::Mark> all_added_, all_done_;  // once there is nothing more to enqueue
+  std::optional<Group::Mark> all_added_;  // once there is nothing more to add
   std::vector<Outgoing> sends_;
 };
 
@@ -128,7 +128,7 @@ void RingOperation::start(std::span<const Piece> pieces) {
   coder_.bind(pieces);
   added_ = delivered_ = 0;
   consumed_ = false;
-  all_added_.reset(), all_done_.reset();
+  all_added_.reset();
   for (Lane& lane : lanes_) {
     lane.added = lane.delivered = lane.sums_posted = lane.means_posted = 0;
     post_receives(lane);
@@ -163,10 +163,9 @@ bool RingOperation::is_consumed() {
   return group_.reached(*all_added_);
 }
 
+// What the device still has to do is behind no frame that is gone.
 bool RingOperation::is_complete() {
   if (!consumed_ || delivered_ != plan_.chunks().size() || !sends_.empty()) return false;
-  if (!all_done_) all_done_ = group_.mark();
-  if (!group_.reached(*all_done_)) return false;
   coder_.refuse_bad_frames();
   return true;
 }
