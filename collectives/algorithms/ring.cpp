@@ -163,7 +163,7 @@ bool RingOperation::is_consumed() {
   return group_.reached(*all_added_);
 }
 
-// What the device still has to do is behind no frame that is gone.
+// All work on the device comes before the mark of a frame, which it had reached when that was dropped.
 bool RingOperation::is_complete() {
   if (!consumed_ || delivered_ != plan_.chunks().size() || !sends_.empty()) return false;
   coder_.refuse_bad_frames();
