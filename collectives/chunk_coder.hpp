@@ -60,8 +60,8 @@ class ChunkCoder {
   /// Opens, validates and decodes the owner's frame into the bucket's tensors; and one that was made here.
   void deliver_mean(const Chunk& chunk, Message message);
   void deliver_mean(const Chunk& chunk, OwnFrame& frame);
-  /// The same for a mean that is passed on once it is `ready`, and kept, also if it stays here, until the device has come
-  /// to `made`.
+  /// The same for a mean that is passed on once it is `ready`. Where it is sent, and where it stays here, it is kept
+  /// until the device has come to `made`.
   enum class Use : std::uint8_t { here, sent };
   OwnFrame take_mean(const Chunk& chunk, Message message, Use use);
   /// Writes a mean that needs no decoding into the bucket's tensors. One that is not finite is found.
