@@ -246,7 +246,9 @@ Operation::Wait RingOperation::waiting_for() const {
     if (lane.awaits_sum() && !lane.sum().done()) return wait(lane.chunks[lane.added], "the partial sum");
   for (const Lane& lane : lanes_)
     if (lane.awaits_mean() && !lane.mean().done()) return wait(lane.chunks[lane.delivered], "the mean");
-  return {next(), "sends of bucket " + std::to_string(plan_.bucket())};
+  const bool leaving = std::ranges::any_of(sends_, [](const Outgoing& o) { return o.posted && !o.send.done(); });
+  const std::string bucket = " bucket " + std::to_string(plan_.bucket());
+  return leaving ? Wait{next(), "sends of" + bucket} : Wait{group_.rank(), "its device's work on" + bucket};
 }
 
 }  // namespace
