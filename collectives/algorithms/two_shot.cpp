@@ -108,11 +108,11 @@ TwoShotOperation::TwoShotOperation(Group& group, const BucketPlan& plan)
   for (std::uint32_t round = 1; round < group.ranks(); ++round) {
     const std::uint32_t peer = send_peer(group.rank(), round, group.ranks());
     others_.push_back({peer, plan.chunks_of(peer)});
-    reserve_sends(group, plan.chunks_of(peer), kWindow, kWindow);
+    reserve_sends(group, plan.chunks_of(peer), kWindow, 1);
     reserve_receives(group, plan.chunks_of(peer), kAwaited);
   }
   const std::span<const Chunk> own = plan.chunks_of(group.rank());
-  reserve_sends(group, own, kWindow, kWindow);
+  reserve_sends(group, own, kWindow, 1);
   reserve_own_frames(group, own, kAwaited);
   reserve_receives(group, own, kAwaited, others_.size());
   reserve_sums(group, own, kAwaited);
@@ -252,7 +252,9 @@ void TwoShotOperation::finish_owned(OwnedChunk& owned) {
   mean_sends_.push_back({owned.chunk, encode_mean(owned)});
   owned.sum.release();
   send_ready_frames();
-  if (!owned.in_place) coder_.deliver_mean(*owned.chunk, mean_sends_.back().frame);
+  OwnFrame& mean = mean_sends_.back().frame;
+  if (!owned.in_place) coder_.deliver_mean(*owned.chunk, mean);
+  mean.encoded.release();
   while (own_finished_ < owned_.size() && owned_[own_finished_].next_source == group_.ranks()) ++own_finished_;
   own_given_back_.finished(group_, own_finished_);
 }
@@ -265,6 +267,7 @@ bool TwoShotOperation::encode_next_gradient() {
     const Chunk& chunk = other.chunks[other.encoded++];
     ++encoded_;
     other.sends.push_back({&chunk, coder_.encode_gradient(chunk)});
+    other.sends.back().frame.encoded.release();  // if it is a copy that leaves
     return true;
   }
   return false;

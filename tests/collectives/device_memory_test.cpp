@@ -253,7 +253,8 @@ Room host_driven(const GroupSpec& spec) {
     const std::uint64_t others = spec.ranks - 1, all = plan.chunks().size();
     std::uint64_t sent = all, kept = all, awaited = others * all, own = 0, summed = all;
     if (spec.options.algorithm == "two_shot") {
-      sent = kept = spec.ranks * window(0, 16);
+      sent = spec.ranks * window(0, 16);
+      kept = kDirect ? sent : spec.ranks * window(0, 1);
       awaited = 2 * others * window(0, 32);
       own = summed = window(0, 32);
     } else if (spec.options.algorithm == "ring") {
