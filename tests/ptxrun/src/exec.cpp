@@ -196,8 +196,21 @@ std::uint32_t* special(Launch& l, unsigned warp, SpecialSlot s) {
 
 void fill_specials(Launch& l, unsigned warps) {
   l.specials.assign(std::size_t(warps) * kSpecials * kLanes * 4, 0);
+  const std::pair<SpecialSlot, std::uint32_t> same[] = {{kNtidX, l.block.x},
+                                                        {kNtidY, l.block.y},
+                                                        {kNtidZ, l.block.z},
+                                                        {kNctaidX, l.grid.x},
+                                                        {kNctaidY, l.grid.y},
+                                                        {kNctaidZ, l.grid.z},
+                                                        {kNwarpid, warps},
+                                                        {kWarpSize, kLanes},
+                                                        {kNsmid, 132},
+                                                        {kDynamicShared, l.dynamic_shared},
+                                                        {kTotalShared, l.program->shared_bytes + l.dynamic_shared}};
   Dim at{0, 0, 0};
   for (unsigned w = 0; w < warps; ++w) {
+    for (auto [slot, value] : same) std::fill_n(special(l, w, slot), kLanes, value);
+    std::fill_n(special(l, w, kWarpid), kLanes, w);
     for (std::uint32_t i = 0; i < kLanes; ++i) {
       auto set = [&](SpecialSlot s, std::uint32_t v) { special(l, w, s)[i] = v; };
       set(kTidX, at.x);
@@ -205,24 +218,12 @@ void fill_specials(Launch& l, unsigned warps) {
       set(kTidZ, at.z);
       if (++at.x == l.block.x) at.x = 0, ++at.y;
       if (at.y == l.block.y) at.y = 0, ++at.z;
-      set(kNtidX, l.block.x);
-      set(kNtidY, l.block.y);
-      set(kNtidZ, l.block.z);
-      set(kNctaidX, l.grid.x);
-      set(kNctaidY, l.grid.y);
-      set(kNctaidZ, l.grid.z);
       set(kLaneid, i);
-      set(kWarpid, w);
-      set(kNwarpid, warps);
-      set(kWarpSize, kLanes);
-      set(kNsmid, 132);
       set(kMaskEq, 1u << i);
       set(kMaskLt, (1u << i) - 1);
       set(kMaskLe, (2u << i) - 1);
       set(kMaskGt, ~((2u << i) - 1));
       set(kMaskGe, ~((1u << i) - 1));
-      set(kDynamicShared, l.dynamic_shared);
-      set(kTotalShared, l.program->shared_bytes + l.dynamic_shared);
     }
   }
 }
@@ -306,7 +307,7 @@ void run_launch(Launch& l) {
   l.local.assign(std::size_t(warps) * kLanes * l.local_stride + 16, 0);
   p.issues.resize(p.code.size());
   fill_specials(l, warps);
-  Block b;
+  static Block& b = *new Block;  // as the launch before left it: what is not set below starts with a block
   b.launch = &l;
   b.shared.resize(p.shared_bytes + l.dynamic_shared);
   b.warps.resize(warps);

@@ -1,5 +1,6 @@
 #include "tests/ptxrun/src/race.hpp"
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace ptxrun {
@@ -8,20 +9,25 @@ void WarpClock::reset(unsigned warps) {
   epoch = 1;
   seen_epoch.assign(warps, 0);
   std::fill(std::begin(lane), std::end(lane), 1u);
-  std::memset(seen, 0, sizeof seen);
+  std::fill(std::begin(row), std::end(row), std::uint8_t(0));
+  std::fill(std::begin(seen[0]), std::end(seen[0]), 0u);
 }
 
 void WarpClock::sync(std::uint32_t lanes) {
+  std::uint32_t theirs = 0, others = 0;  // rows
+  for (int i = 0; i < 32; ++i) (lanes >> i & 1 ? theirs : others) |= 1u << row[i];
   std::uint32_t joined[32] = {};
-  for (std::uint32_t m = lanes; m; m &= m - 1) {
-    const std::uint32_t* row = seen[__builtin_ctz(m)];
-    for (int j = 0; j < 32; ++j) joined[j] = std::max(joined[j], row[j]);
+  for (; theirs; theirs &= theirs - 1) {
+    const std::uint32_t* known = seen[std::countr_zero(theirs)];
+    for (int j = 0; j < 32; ++j) joined[j] = std::max(joined[j], known[j]);
   }
+  const int unused = std::countr_one(others);
   for (std::uint32_t m = lanes; m; m &= m - 1) {
-    int j = __builtin_ctz(m);
+    const int j = std::countr_zero(m);
     joined[j] = ++lane[j];
+    row[j] = std::uint8_t(unused);
   }
-  for (std::uint32_t m = lanes; m; m &= m - 1) std::memcpy(seen[__builtin_ctz(m)], joined, sizeof joined);
+  std::memcpy(seen[unused], joined, sizeof joined);
 }
 
 void SharedShadow::reset(std::uint64_t bytes) {
@@ -35,7 +41,8 @@ namespace {
 inline bool ordered(const Access& a, const Access& now, const WarpClock& clock) {
   unsigned warp = a.thread / 32, mine = now.thread / 32;
   if (warp != mine) return a.epoch < clock.seen_epoch[warp];
-  return a.thread == now.thread || a.epoch < clock.epoch || a.lane_clock < clock.seen[now.thread % 32][a.thread % 32];
+  return a.thread == now.thread || a.epoch < clock.epoch ||
+         a.lane_clock < clock.seen[clock.row[now.thread % 32]][a.thread % 32];
 }
 }  // namespace
 

@@ -10,7 +10,8 @@ struct WarpClock {
   std::uint32_t epoch = 1;                // barriers of the block this warp has passed
   std::vector<std::uint32_t> seen_epoch;  // of each warp: accesses in epochs below are ordered before this warp
   std::uint32_t lane[32];                 // syncs of the warp a lane has passed
-  std::uint32_t seen[32][32];             // seen[i][j]: accesses of lane j before this clock are ordered before lane i
+  std::uint8_t row[32];                   // of a lane in seen: lanes that synced with each other share one
+  std::uint32_t seen[32][32];  // seen[row[i]][j]: accesses of lane j before this clock are ordered before lane i
   void reset(unsigned warps);
   void sync(std::uint32_t lanes);
 };
