@@ -125,7 +125,7 @@ cudaError_t cudaLaunchCooperativeKernel(const void*, dim3, dim3, void**, std::si
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t fn, void* data) {
   if (late() && !is_captured(stream)) {  // without the lock: whom it wakes may be in a call
-    do_later(stream, [=] { fn(data); });
+    call_later(stream, [=] { fn(data); });
     return cudaSuccess;
   }
   Call call;

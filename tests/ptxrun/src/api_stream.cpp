@@ -39,7 +39,9 @@ void drain(cudaStream_t s) {
   do_later(lane_of(s), nullptr);
   wait_for(end_of(lane_of(s)));
 }
-void do_later(cudaStream_t s, std::function<void()> work) { do_later(lane_of(s), std::move(work)); }
+void call_later(cudaStream_t s, std::function<void()> function) {
+  do_later(lane_of(s), std::move(function), {}, Whose::programs);
+}
 
 cudaError_t submit(cudaStream_t s, std::function<cudaError_t()> work) {
   if (Graph* g = captured(s)) {
@@ -47,7 +49,7 @@ cudaError_t submit(cudaStream_t s, std::function<cudaError_t()> work) {
     return cudaSuccess;
   }
   if (!late()) return work();
-  do_later(s, [work = std::move(work)] {
+  do_later(lane_of(s), [work = std::move(work)] {
     Call call;
     const cudaError_t error = work();
     if (error != cudaSuccess && runtime().sticky == cudaSuccess) runtime().sticky = error;
@@ -109,6 +111,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned) {
   return call();
 }
 cudaError_t cudaStreamAddCallback(cudaStream_t s, cudaStreamCallback_t f, void* data, unsigned) {
+  if (late() && !is_captured(s)) {
+    call_later(s, [=] { f(s, cudaSuccess, data); });
+    return cudaSuccess;
+  }
   Call call;
   return call(submit(s, [=] {
     f(s, cudaSuccess, data);

@@ -1,5 +1,6 @@
 #include "tests/ptxrun/src/late.hpp"
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
@@ -7,6 +8,7 @@
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ptxrun {
@@ -15,6 +17,7 @@ struct Lane {
   struct Item {
     std::function<void()> work;
     std::vector<Place> behind;
+    Whose whose;
   };
   Minds minds;
   std::deque<Item> items;
@@ -26,6 +29,9 @@ namespace {
 
 std::uint32_t seed() { return std::getenv("PTXRUN_SEED") ? std::uint32_t(std::atoi(std::getenv("PTXRUN_SEED"))) : 0; }
 
+// How long the thread leaves work to those who wait for it, which spares both the waking of each other.
+constexpr auto kNap = std::chrono::milliseconds(1);
+
 struct Lanes {
   std::mutex mutex;
   std::condition_variable arrived, finished;
@@ -33,6 +39,10 @@ struct Lanes {
   std::shared_ptr<Lane> legacy;
   std::thread::id thread;
   std::minstd_rand draw{seed() + 1};
+  bool busy = false;     // somebody does a piece
+  bool asked = false;    // of the thread, which is not to nap
+  bool asleep = false;   // the thread, until work comes
+  bool stirred = false;  // work has come since the thread looked
 
   static bool reached(const Place& p) { return !p.lane || p.lane->done >= p.count; }
   static bool ready(const std::shared_ptr<Lane>& lane) {
@@ -48,19 +58,42 @@ struct Lanes {
     return *std::find_if(all.begin(), all.end(), [&](const auto& lane) { return ready(lane) && drawn-- == 0; });
   }
 
+  // Does the piece that is drawn, if nobody is at another one. False where there is none to do.
+  bool do_piece(std::unique_lock<std::mutex>& lock) {
+    std::shared_ptr<Lane> lane = busy ? nullptr : next();
+    if (!lane) return false;
+    if (lane->items.front().whose == Whose::programs && std::this_thread::get_id() != thread) {
+      ask();
+      return false;
+    }
+    std::function<void()> work = std::move(lane->items.front().work);
+    lane->items.pop_front();
+    busy = true;
+    lock.unlock();
+    if (work) work();
+    work = nullptr;
+    lock.lock();
+    busy = false;
+    ++lane->done;
+    if (!lane->awaited.empty() && *lane->awaited.begin() <= lane->done) finished.notify_all();
+    return true;
+  }
+
+  // The thread is to do what is ready without a nap first.
+  void ask() {
+    asked = true;
+    arrived.notify_one();
+  }
+
   void run() {
     std::unique_lock lock(mutex);
     for (;;) {
-      std::shared_ptr<Lane> lane;
-      arrived.wait(lock, [&] { return (lane = next()) != nullptr; });
-      std::function<void()> work = std::move(lane->items.front().work);
-      lane->items.pop_front();
-      lock.unlock();
-      if (work) work();
-      work = nullptr;
-      lock.lock();
-      ++lane->done;
-      if (!lane->awaited.empty() && *lane->awaited.begin() <= lane->done) finished.notify_all();
+      arrived.wait_for(lock, kNap, [&] { return asked && !busy; });
+      asked = false;
+      while (do_piece(lock)) continue;
+      asleep = !std::exchange(stirred, false) &&
+               std::all_of(all.begin(), all.end(), [](const auto& lane) { return lane->items.empty(); });
+      arrived.wait(lock, [&] { return !asleep; });
     }
   }
 
@@ -77,9 +110,16 @@ struct Lanes {
   void wait(const std::vector<Place>& places) {
     std::unique_lock lock(mutex);
     if (std::this_thread::get_id() == thread) return;
+    const auto come = [&] { return std::all_of(places.begin(), places.end(), reached); };
+    while (!come() && do_piece(lock)) continue;
+    if (come()) {
+      if (asked) arrived.notify_one();
+      return;
+    }
+    ask();
     for (const Place& p : places)
       if (p.lane) p.lane->awaited.insert(p.count);
-    finished.wait(lock, [&] { return std::all_of(places.begin(), places.end(), reached); });
+    finished.wait(lock, come);
     for (const Place& p : places)
       if (p.lane) p.lane->awaited.erase(p.lane->awaited.find(p.count));
   }
@@ -124,19 +164,24 @@ Place end_of(const std::shared_ptr<Lane>& lane) {
 }
 
 bool is_reached(const Place& place) {
-  std::lock_guard lock(lanes().mutex);
-  return Lanes::reached(place);
+  std::unique_lock lock(lanes().mutex);
+  if (Lanes::reached(place)) return true;
+  lanes().do_piece(lock);
+  return false;
 }
 
 void wait_for(const Place& place) { lanes().wait({place}); }
 
-void do_later(const std::shared_ptr<Lane>& lane, std::function<void()> work, Place behind) {
-  std::lock_guard lock(lanes().mutex);
-  Lane::Item item{std::move(work), lanes().minded_by(*lane)};
+void do_later(const std::shared_ptr<Lane>& lane, std::function<void()> work, Place behind, Whose whose) {
+  Lanes& l = lanes();
+  std::lock_guard lock(l.mutex);
+  Lane::Item item{std::move(work), l.minded_by(*lane), whose};
   if (behind.lane) item.behind.push_back(std::move(behind));
   lane->items.push_back(std::move(item));
   ++lane->handed_over;
-  lanes().arrived.notify_one();
+  l.stirred = true;
+  if (std::exchange(l.asleep, false)) l.arrived.notify_one();
+  if (whose == Whose::programs) l.ask();
 }
 
 void drain() {

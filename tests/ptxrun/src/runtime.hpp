@@ -56,8 +56,9 @@ cudaError_t submit(cudaStream_t stream, std::function<cudaError_t()> work);
 int device_of(cudaStream_t stream);
 int current_device();  // of the thread
 bool is_captured(cudaStream_t stream);
-// Work of the stream that no capture keeps, for a thread to do; and the wait for all that it has got and minds.
-void do_later(cudaStream_t stream, std::function<void()> work);
+// What the program does in the stream, where no capture keeps it; and the wait for all that the stream has got and
+// minds.
+void call_later(cudaStream_t stream, std::function<void()> function);
 void drain(cudaStream_t stream);
 cudaError_t complain(cudaError_t e, const std::string& what);  // prints "ptxrun: what"
 

@@ -45,8 +45,30 @@ void test_streams() {
   check(seen[2] == 3, "the legacy stream keeps its order with blocking ones; a stream that is destroyed ends its work");
 }
 
+// Whoever waits may do what the device does, never what the program does.
+void test_waiting() {
+  cudaStream_t s;
+  MUST(cudaStreamCreate(&s));
+  Device<int> x(32);
+  x.fill(0);
+  std::thread::id caller = std::this_thread::get_id();
+  for (int i = 0; i < 100; ++i) {
+    add<<<1, 32, 0, s>>>(x.p, 1);
+    MUST(cudaLaunchHostFunc(s, wait_until_open, &caller));
+    add<<<1, 32, 0, s>>>(x.p, 1);
+    MUST(cudaStreamSynchronize(s));
+  }
+  int* seen;
+  MUST(cudaMallocHost(&seen, 4));
+  *seen = 0;
+  MUST(cudaMemcpyAsync(seen, x.p, 4, cudaMemcpyDeviceToHost, s));
+  while (std::atomic_ref(*seen).load() != 200) std::this_thread::yield();
+  check(true, "what nobody waits for is done too");
+}
+
 int main() {
   test_streams();
+  test_waiting();
   cudaStream_t s;
   cudaEvent_t event;
   MUST(cudaStreamCreate(&s));
@@ -59,6 +81,7 @@ int main() {
   open = false;
   check(cudaEventQuery(event) == cudaSuccess, "an event that was never recorded is reached");
   std::thread::id caller = std::this_thread::get_id();
+  open = false;
   MUST(cudaLaunchHostFunc(s, wait_until_open, &caller));
   add<<<1, 32, 0, s>>>(x.p, 2);
   MUST(cudaMemcpyAsync(pinned, x.p, 128, cudaMemcpyDeviceToHost, s));
