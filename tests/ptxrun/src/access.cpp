@@ -179,19 +179,6 @@ unsigned extra_wavefronts(const Lanes& a, std::uint32_t m) {
   return extra;
 }
 
-bool differ(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t bytes) {
-  switch (bytes) {  // sizes that the compiler knows
-    case 2:
-      return std::memcmp(a, b, 2) != 0;
-    case 4:
-      return std::memcmp(a, b, 4) != 0;
-    case 8:
-      return std::memcmp(a, b, 8) != 0;
-    default:
-      return std::memcmp(a, b, bytes) != 0;
-  }
-}
-
 void check_race(Lanes& a, int lane) {
   Warp& w = a.w;
   Access who;
@@ -199,15 +186,16 @@ void check_race(Lanes& a, int lane) {
   who.lane_clock = w.clock.lane[lane];
   who.thread = std::uint16_t(w.index * kLanes + unsigned(lane));
   who.strong = (a.in.flags & (kStrong | kAtomic)) != 0;
-  bool unwritten = false, write = a.in.flags & kWrite;
-  bool changed = true;
-  if (write && !(a.in.flags & kAtomic)) {  // two threads that write the same value do no harm
-    changed = false;
-    for (unsigned v = 0; v < a.in.vec; ++v)
-      changed |= differ(a.w.at<std::uint8_t>(a.in.dst[v]) + std::size_t(lane) * a.in.width, a.ptr[lane] + v * a.in.size,
-                        a.in.size);
-  }
-  Conflict c = w.block->shadow.access(std::uint32_t(a.addr[lane]), a.bytes, write, changed, who, w.clock, &unwritten);
+  bool unwritten = false;
+  auto changed = [&] {  // two threads that write the same value do no harm
+    bool any = (a.in.flags & kAtomic) != 0;
+    for (unsigned v = 0; v < a.in.vec && !any; ++v)
+      any = std::memcmp(w.at<std::uint8_t>(a.in.dst[v]) + std::size_t(lane) * a.in.width, a.ptr[lane] + v * a.in.size,
+                        a.in.size) != 0;
+    return any;
+  };
+  Conflict c = w.block->shadow.access(std::uint32_t(a.addr[lane]), a.bytes, a.in.flags & kWrite, changed, who, w.clock,
+                                      &unwritten);
   if (c.kind) {
     std::string other = thread_name(*(&w.block->warps[c.with.thread / 32]), c.with.thread % 32);
     finding(w, a.in, lane, "data race",
@@ -257,13 +245,15 @@ void touch_local(Lanes& a, std::uint32_t m) {
 void touch_param(Lanes& a, std::uint32_t m) {
   std::uint8_t* const data = a.w.launch->params.data();
   const std::uint64_t end = a.in.flags & kWrite ? 0 : a.w.launch->params.size();
-  for (; m; m &= m - 1) {
-    int lane = lowest(m);
-    if (a.addr[lane] + a.bytes > end)
-      a.bad(lane, "kernel parameter access out of bounds",
-            verb(a.in) + std::to_string(a.bytes) + " bytes at " + hex(a.addr[lane]));
-    else
-      a.ptr[lane] = data + a.addr[lane];
+  std::uint32_t outside = 0;
+  for_lanes(m, [&](int i) {
+    a.ptr[i] = data + a.addr[i];
+    outside |= std::uint32_t(a.addr[i] + a.bytes > end) << i;
+  });
+  for (; outside; outside &= outside - 1) {
+    const int lane = lowest(outside);
+    a.bad(lane, "kernel parameter access out of bounds",
+          verb(a.in) + std::to_string(a.bytes) + " bytes at " + hex(a.addr[lane]));
   }
 }
 

@@ -10,22 +10,20 @@
 namespace ptxrun {
 
 bool Warp::regroup() {
-  for (std::uint32_t m = active; m; m &= m - 1) lane_pc[lowest(m)] = pc;
-  std::uint32_t runnable = live & ~blocked;
-  active = 0;
-  pc = switch_pc = kNever;
-  for (std::uint32_t m = runnable; m; m &= m - 1) {
-    std::uint32_t p = lane_pc[lowest(m)];
-    if (p < pc) {
-      switch_pc = pc;
-      pc = p;
-      active = 0;
-    }
-    if (p == pc)
-      active |= m & -m;
-    else
-      switch_pc = std::min(switch_pc, p);
+  for_lanes(active, [this](int i) { lane_pc[i] = pc; });
+  const std::uint32_t runnable = live & ~blocked;
+  std::uint32_t at[kLanes], first = kNever, next = kNever, together = 0;
+  for (int i = 0; i < kLanes; ++i) {  // without branches, as the compiler wants it for many lanes at once
+    at[i] = runnable >> i & 1 ? lane_pc[i] : kNever;
+    first = std::min(first, at[i]);
   }
+  for (int i = 0; i < kLanes; ++i) {
+    together |= std::uint32_t(at[i] == first) << i;
+    next = std::min(next, at[i] == first ? kNever : at[i]);
+  }
+  pc = first;
+  switch_pc = next;
+  active = together & runnable;
   return active != 0;
 }
 

@@ -136,13 +136,13 @@ std::uint64_t float_to_integer(double v, Type from, Type to) {
   unsigned bits = 8 * size_of(to);
   if (v != v) return from == Type::f64 || bits == 64 ? 1ull << (bits - 1) : 0;
   if (is_signed(to)) {
-    double limit = std::ldexp(1.0, int(bits) - 1);
+    double limit = double(1ull << (bits - 1));
     if (v >= limit) return (1ull << (bits - 1)) - 1;
     if (v < -limit) return 0 - (1ull << (bits - 1));
     return std::uint64_t(std::int64_t(v));
   }
   if (v <= 0) return 0;
-  if (v >= std::ldexp(1.0, int(bits))) return bits == 64 ? ~0ull : (1ull << bits) - 1;
+  if (v >= 2 * double(1ull << (bits - 1))) return bits == 64 ? ~0ull : (1ull << bits) - 1;
   return std::uint64_t(v);
 }
 

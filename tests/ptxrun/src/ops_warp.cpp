@@ -54,34 +54,24 @@ void shuffle(Warp& w, const Inst& in, std::uint32_t m) {
     std::uint32_t* d = w.at<std::uint32_t>(in.dst[0]);
     const std::uint32_t *a = w.at<std::uint32_t>(in.src[0]), *b = w.at<std::uint32_t>(in.src[1]),
                         *c = w.at<std::uint32_t>(in.src[2]);
-    std::uint32_t out[kLanes], inside = 0;
-    for (std::uint32_t r = group; r; r &= r - 1) {
-      int i = lowest(r), bval = b[i] & 31, cval = c[i] & 31, segment = c[i] >> 8 & 31;
-      int last = (i & segment) | (cval & ~segment), first = i & segment, j;
-      bool ok;
-      if (mode == kUp) {
-        j = i - bval;
-        ok = j >= last;
-      } else if (mode == kDown) {
-        j = i + bval;
-        ok = j <= last;
-      } else if (mode == kBfly) {
-        j = i ^ bval;
-        ok = j <= last;
-      } else {
-        j = first | (bval & ~segment);
-        ok = j <= last;
-      }
-      if (!ok) j = i;
+    std::uint32_t out[kLanes], from[kLanes], inside = 0, missing = 0;
+    for (int i = 0; i < kLanes; ++i) {
+      int bval = b[i] & 31, cval = c[i] & 31, segment = c[i] >> 8 & 31;
+      int last = (i & segment) | (cval & ~segment), first = i & segment;
+      int j = mode == kUp ? i - bval : mode == kDown ? i + bval : mode == kBfly ? i ^ bval : first | (bval & ~segment);
+      bool ok = mode == kUp ? j >= last : j <= last;
+      from[i] = std::uint32_t(ok ? j : i);
       inside |= std::uint32_t(ok) << i;
-      if (!(group >> j & 1)) {
-        finding(w, in, i, "shuffle from an inactive lane",
-                "lane " + std::to_string(i) + " reads lane " + std::to_string(j) + ", which takes no part");
-        out[i] = 0xdeadbeef;
-      } else
-        out[i] = a[j];
+      missing |= (~group >> from[i] & 1) << i;
     }
-    for (std::uint32_t r = group; r; r &= r - 1) d[lowest(r)] = out[lowest(r)];
+    for (int i = 0; i < kLanes; ++i) out[i] = a[from[i]];
+    for (std::uint32_t r = missing & group; r; r &= r - 1) {
+      int i = lowest(r);
+      finding(w, in, i, "shuffle from an inactive lane",
+              "lane " + std::to_string(i) + " reads lane " + std::to_string(from[i]) + ", which takes no part");
+      out[i] = 0xdeadbeef;
+    }
+    for_lanes(group, [&](int i) { d[i] = out[i]; });
     if (in.dst[1] == kNoRef) return;
     std::uint32_t& p = *w.at<std::uint32_t>(in.dst[1]);
     p = (p & ~group) | (inside & group);
