@@ -36,10 +36,10 @@ std::vector<std::string> codecs_under_contract() {
 }
 
 // NCCL adds linear payloads as it likes: nccl_exchange_test.cpp has what holds then.
-constexpr bool kSumsInItsOwnOrder = std::string_view(kTransport).starts_with("nccl");
-constexpr Route kRoute = kSumsInItsOwnOrder ? Route::stream_ordered : Route::host_driven;
+const bool kSumsInItsOwnOrder = std::string_view(kDefaults.transport).starts_with("nccl");
+const Route kRoute = kSumsInItsOwnOrder ? Route::stream_ordered : Route::host_driven;
 // Kernels make and check them there: interpreted, that takes minutes. {nccl,ucx}_exchange_test.cpp have them.
-constexpr bool kChecksumsOnDevices = kSumsInItsOwnOrder || std::string_view(kTransport).starts_with("ucx");
+const bool kChecksumsOnDevices = kSumsInItsOwnOrder || std::string_view(kDefaults.transport).starts_with("ucx");
 
 std::vector<Pair> pairs_under_contract() {
   std::vector<Pair> pairs;
@@ -155,7 +155,8 @@ TEST_P(ExchangeContract, SendsWhatTheFormulaSays) {
   const Compressor compressor(GetParam().codec);
   for (const std::uint32_t ranks : rank_counts()) {
     GroupSpec spec = group(ranks);
-    spec.transport = "counting:inner=(" + std::string(kRoute == Route::host_driven ? "loopback" : kTransport) + ")";
+    spec.transport =
+        "counting:inner=(" + std::string(kRoute == Route::host_driven ? "loopback" : kDefaults.transport) + ")";
     spec.staged_transport = {};
     const bool exact = kRoute == Route::stream_ordered ||
                        std::all_of(spec.params.begin(), spec.params.end(),

@@ -94,7 +94,7 @@ GroupSpec group_on_devices(std::uint32_t ranks, const char* codec, const char* a
 CommunicatorOptions Member::options_of(const GroupSpec& spec, const Transport& transport) {
   CommunicatorOptions options = spec.options;
   const bool on_device =
-      spec.devices == Devices::all || (spec.devices == Devices::mixed && !lies_on_host(transport.rank()));
+      spec.devices == Devices::all || (spec.devices == Devices::mixed && !kDefaults.lies_on_host(transport.rank()));
   if (on_device) {
     options.exec.backend = Backend::cuda;
     options.exec.device = device_of(transport.rank());

@@ -45,31 +45,19 @@ std::vector<Param> awkward_params(std::uint64_t largest = 1u << 20);
 enum class Values : std::uint8_t { gaussian, integers };
 Tensors gradients_of(std::span<const Param> params, Values values, std::uint64_t step, std::uint32_t rank);
 
-/// Whose gradients lie on a device: nobody's, those of ranks that lies_on_host() leaves (ranks of both kinds share a
-/// job), or everybody's.
+/// Whose gradients lie on a device: nobody's, those of ranks that GroupDefaults::lies_on_host leaves (ranks of both
+/// kinds share a job), or everybody's.
 enum class Devices : std::uint8_t { none, mixed, all };
-#if defined(TW_TEST_NCCL)
-inline constexpr Devices kDevices = Devices::all;
-inline constexpr const char* kTransport = "nccl:control=(loopback)";
-#elif defined(TW_TEST_UCX)
-inline constexpr Devices kDevices = Devices::mixed;
-inline constexpr const char* kTransport = "ucx";
-#elif defined(TW_TEST_CUDA)
-inline constexpr Devices kDevices = Devices::mixed;
-inline constexpr const char* kTransport = "loopback";
-#else
-inline constexpr Devices kDevices = Devices::none;
-inline constexpr const char* kTransport = "loopback";
-#endif
+/// What a program's groups are unless a test wants others. Each compiles exchange_defaults.cpp for itself, and shares
+/// the rest with the other programs.
+struct GroupDefaults {
+  Devices devices;
+  const char* transport;
+  const char* staged_transport;
+  bool (*lies_on_host)(std::uint32_t rank);
+};
+extern const GroupDefaults kDefaults;
 
-#if defined(TW_TEST_UCX)
-// Of every four ranks two next to each other are direct.
-inline constexpr const char* kStagedTransport = "ucx:device=staged";
-constexpr bool lies_on_host(std::uint32_t rank) { return rank % 4 == 3; }
-#else
-inline constexpr const char* kStagedTransport = "";
-constexpr bool lies_on_host(std::uint32_t rank) { return rank % 3 == 0; }
-#endif
 /// Who connects over GroupSpec::staged_transport.
 constexpr bool stages(std::uint32_t rank) { return rank % 4 == 0; }
 
@@ -79,9 +67,9 @@ struct GroupSpec {
   std::vector<Param> params = {};
   CommunicatorOptions options = {};
   std::uint64_t bucket_bytes = 8192;
-  std::string transport = kTransport;
-  std::string staged_transport = kStagedTransport;  ///< empty: nobody's
-  Devices devices = kDevices;
+  std::string transport = kDefaults.transport;
+  std::string staged_transport = kDefaults.staged_transport;  ///< empty: nobody's
+  Devices devices = kDefaults.devices;
 };
 
 /// f32 parameters of awkward sizes in many chunks, all gradients on devices.
