@@ -78,7 +78,6 @@ int main() {
   int *pinned, pageable[32];
   MUST(cudaMallocHost(&pinned, 128));
   std::memset(pinned, 0, 128);
-  open = false;
   check(cudaEventQuery(event) == cudaSuccess, "an event that was never recorded is reached");
   std::thread::id caller = std::this_thread::get_id();
   open = false;
