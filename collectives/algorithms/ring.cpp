@@ -242,13 +242,14 @@ Operation::Wait RingOperation::waiting_for() const {
     return {before(), std::string(what) + " of bucket " + std::to_string(plan_.bucket()) + ", chunk " +
                           std::to_string(chunk.index)};
   };
+  const std::string bucket = " bucket " + std::to_string(plan_.bucket());
+  if (std::ranges::any_of(sends_, [&](const Outgoing& o) { return !group_.reached(o.frame.made); }))
+    return {group_.rank(), "its device's work on" + bucket};
   for (const Lane& lane : lanes_)  // what is there may wait for the next rank
     if (lane.awaits_sum() && !lane.sum().done()) return wait(lane.chunks[lane.added], "the partial sum");
   for (const Lane& lane : lanes_)
     if (lane.awaits_mean() && !lane.mean().done()) return wait(lane.chunks[lane.delivered], "the mean");
-  const bool leaving = std::ranges::any_of(sends_, [](const Outgoing& o) { return o.posted && !o.send.done(); });
-  const std::string bucket = " bucket " + std::to_string(plan_.bucket());
-  return leaving ? Wait{next(), "sends of" + bucket} : Wait{group_.rank(), "its device's work on" + bucket};
+  return sends_.empty() ? Wait{group_.rank(), "its device's work on" + bucket} : Wait{next(), "sends of" + bucket};
 }
 
 }  // namespace

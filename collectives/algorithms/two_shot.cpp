@@ -310,6 +310,10 @@ void TwoShotOperation::drop_finished_sends() {
 }
 
 Operation::Wait TwoShotOperation::waiting_for() const {
+  const auto unmade = [&](const Outgoing& outgoing) { return !group_.reached(outgoing.frame.made); };
+  bool device_works = std::ranges::any_of(mean_sends_, unmade);
+  for (const OtherOwner& other : others_) device_works |= std::ranges::any_of(other.sends, unmade);
+  if (device_works) return {group_.rank(), "its device's work on bucket " + std::to_string(plan_.bucket())};
   const auto describe = [&](const Chunk& chunk, const char* what) {
     return std::string(what) + " of bucket " + std::to_string(plan_.bucket()) + ", chunk " +
            std::to_string(chunk.index);

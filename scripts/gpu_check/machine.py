@@ -60,6 +60,7 @@ class Machine:
         self.ptxrun = options.ptxrun and options.ptxrun.resolve()
         self.out = (options.out or pathlib.Path("out/gpu-check")).resolve()
         self.bin = (options.bin or root / "build/cpu-release").resolve()
+        self.answers = {}
         self.fallback = False  # whether programs of a bundle take its libstdc++
         self.data = options.data_dir or (root / "data" if (root / "data").exists() else None)
         if self.ptxrun and not (self.ptxrun / "libcudart.so.13").exists():
@@ -124,8 +125,11 @@ class Machine:
         return [str(self.root / "tests/ptxrun/ptxrun"), "--quiet"] + command
 
     def asked(self, words):
-        """What a program of ours prints, or ''."""
-        return output_of(self.on_device([str(word) for word in words]), env=self.environment(), cwd=self.root) or ""
+        """What a program of ours prints, or ''. Asked once."""
+        command = tuple(self.on_device([str(word) for word in words]))
+        if command not in self.answers:
+            self.answers[command] = output_of(command, env=self.environment(), cwd=self.root) or ""
+        return self.answers[command]
 
     def revision(self):
         if self.manifest:

@@ -1,6 +1,7 @@
 """Runs steps one after another, within a budget."""
 import dataclasses
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -17,6 +18,7 @@ class Step:
     skip: str = ""  # why it is not run
     limit: float = 120  # seconds
     late: str = "failed"  # what it is when it takes longer
+    writes: Optional[pathlib.Path] = None  # removed first: an earlier run's is none of this one's
 
 
 @dataclasses.dataclass
@@ -40,7 +42,7 @@ def run_all(steps, machine, budget, clock=time.monotonic):
 
 
 def line_of(result):
-    return "%-8s %-34s %6.1f s  %s" % (result.outcome, result.name, result.seconds, result.reason)
+    return "%-8s %-39s %6.1f s  %s" % (result.outcome, result.name, result.seconds, result.reason)
 
 
 def run(step, machine, left):
@@ -48,6 +50,8 @@ def run(step, machine, left):
     if step.skip or left <= 0:
         return Result(step.name, command, "skipped", reason=step.skip or "time: the budget is spent")
     log = machine.out / "logs" / (step.name.replace(" ", "_").replace("/", "_") + ".log")
+    if step.writes:
+        step.writes.unlink(missing_ok=True)
     begin = time.monotonic()
     with open(log, "w") as file:
         code = finished(step, machine, min(step.limit, left), file)
@@ -83,7 +87,8 @@ def with_figures(result, step, text):
         try:
             result.figures = step.figures(text)
         except figures.Wrong as error:
-            result.outcome, result.reason = "failed", str(error)
+            if result.outcome == "passed":
+                result.outcome, result.reason = "failed", str(error)
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             if result.outcome == "passed":
                 result.outcome, result.reason = "failed", "left no figures: %s: %s" % (type(error).__name__, error)
@@ -91,5 +96,6 @@ def with_figures(result, step, text):
 
 
 def last_line(text):
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    """But for what a launcher adds."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("tightwire: rank ")]
     return lines[-1][:300] if lines else "it printed nothing"

@@ -37,11 +37,8 @@ def missing(machine, name):
 
 
 def result_file(machine, name):
-    """Where a step's program puts its JSON; that of an earlier run is none of this one's."""
-    path = machine.out / ("logs/%s.json" % name)
-    if path.exists():
-        path.unlink()
-    return path
+    """Where a step's program puts its JSON."""
+    return machine.out / ("logs/%s.json" % name)
 
 
 def suite(machine, layer):
@@ -49,7 +46,8 @@ def suite(machine, layer):
     command = [machine.program(program), "--gtest_brief=1", "--gtest_output=json:%s" % path]
     if machine.ptxrun:
         command.append("--gtest_filter=" + QUICK[layer])
-    return Step("contract of " + layer, machine.on_device(command), figures.suite(path), missing(machine, program))
+    return Step("contract of " + layer, machine.on_device(command), figures.suite(path), missing(machine, program),
+                writes=path)
 
 
 def kernels(machine):
@@ -57,14 +55,15 @@ def kernels(machine):
     some = "^(int8/encode_ef|topk/encode)/cuda/16384/" if machine.ptxrun else "/cuda/|^bucket/"
     command = [machine.program("kernels_benchmark"), "--benchmark_filter=" + some, "--benchmark_out=%s" % path]
     return Step("bench of kernels", machine.on_device(command), figures.kernels(path),
-                missing(machine, "kernels_benchmark"))
+                missing(machine, "kernels_benchmark"), writes=path)
 
 
 def codecs(machine):
     path = result_file(machine, "codecs")
     command = [machine.program("tightwire"), "bench", "codecs", "--device", "cuda", "--json", path, "--codec", *CODECS]
     command += ["--count", 5000, "--rounds", 1] if machine.ptxrun else ["--count", 1 << 26]
-    return Step("bench of codecs", machine.on_device(command), figures.codecs(path), missing(machine, "tightwire"))
+    return Step("bench of codecs", machine.on_device(command), figures.codecs(path), missing(machine, "tightwire"),
+                writes=path)
 
 
 def knows(machine, program, words, option):
@@ -77,29 +76,34 @@ def knows(machine, program, words, option):
     return "this build's %s has no %s" % (" ".join([program, *words]), option)
 
 
-def reduced(machine, name, transport, skip, largest="256M", rank=lambda command: command):
-    path = result_file(machine, name.replace(" ", "_"))
+def reduced(machine, path, transport, device, largest):
     sizes = ["-b", "64K", "-e", "64K", "-n", 1, "-w", 0] if machine.ptxrun else ["-b", "1M", "-e", largest]
-    command = [machine.program("tightwire"), "bench", "all_reduce", "--ranks", 2, "--transport", transport, "--device",
-               "cuda", "--codec", "identity", "int8+ef", *sizes, "--json", path]
-    return Step(name, machine.on_device(rank(command)), figures.all_reduce(path), skip)
+    return [machine.program("tightwire"), "bench", "all_reduce", "--ranks", 2, "--transport", transport, "--device",
+            device, "--codec", "identity", "int8+ef", *sizes, "--json", path]
 
 
 def on_one_device(machine):
-    skip = knows(machine, "tightwire", ["bench", "all_reduce"], "--device")
-    return reduced(machine, "all_reduce of two ranks on one GPU", "loopback", skip)
+    path = result_file(machine, "all_reduce_on_one_gpu")
+    command = reduced(machine, path, "loopback", "cuda:0", "256M")
+    return Step("all_reduce of two ranks on one GPU", machine.on_device(command), figures.all_reduce(path),
+                knows(machine, "tightwire", ["bench", "all_reduce"], "--device"), writes=path)
 
 
 def over_nccl(machine):
+    path = result_file(machine, "all_reduce_over_nccl")
     skip = why_no(machine, "nccl")
-    if machine.gpu_count() < 2:
+    if not skip and machine.gpu_count() < 2:
         skip = "there is one GPU here: see the ranks that share it"
-    return reduced(machine, "all_reduce of two ranks over NCCL", "nccl", skip)
+    command = reduced(machine, path, "nccl", "cuda", "256M")
+    return Step("all_reduce of two ranks over NCCL", machine.on_device(command), figures.all_reduce(path), skip,
+                writes=path)
 
 
 def nccl_on_one_gpu(machine):
-    return reduced(machine, "all_reduce of two NCCL ranks on one GPU", "nccl", why_no(machine, "nccl"), "16M",
-                   lambda command: sharing(machine, command))
+    path = result_file(machine, "all_reduce_of_sharing_ranks")
+    command = sharing(machine, reduced(machine, path, "nccl", "cuda:0", "16M"))
+    return Step("all_reduce of two NCCL ranks on one GPU", machine.on_device(command), figures.all_reduce(path),
+                why_no(machine, "nccl"), late="skipped", writes=path)
 
 
 def sharing(machine, command):
@@ -129,22 +133,24 @@ def training(machine, name):
     path = result_file(machine, "train_" + name)
     command = trained(machine, path, TRAINED[name], "--device", "cuda")
     return Step("training, " + name, machine.on_device(command), figures.training(path),
-                knows(machine, "tightwire-train", [], "--device"))
+                knows(machine, "tightwire-train", [], "--device"), writes=path)
 
 
 def training_on_cpu(machine):
     path = result_file(machine, ON_CPU)
     transport = "tcp" if why_no(machine, "ucx") else "ucx"
     command = trained(machine, path, TRAINED["int8"], "--device", "cpu", "--transport", transport)
-    return Step("training, two ranks on the CPU", command, figures.training(path), missing(machine, "tightwire-train"))
+    return Step("training, two ranks on the CPU", command, figures.training(path), missing(machine, "tightwire-train"),
+                writes=path)
 
 
 def training_over_nccl(machine):
     path = result_file(machine, "train_over_nccl")
     command = trained(machine, path, TRAINED["int8"], "--device", "cuda:0", "--transport", "nccl")
     return Step("training, two NCCL ranks on one GPU", machine.on_device(sharing(machine, command)),
-                figures.trained_alike(path, machine.out / ("logs/%s.json" % ON_CPU)),
-                missing(machine, "tightwire-train") or why_no(machine, "nccl"))
+                figures.trained_alike(path, result_file(machine, ON_CPU)),
+                missing(machine, "tightwire-train") or why_no(machine, "nccl"), late="skipped",
+                writes=path)
 
 
 def sanitized(machine, tool, layer):

@@ -47,11 +47,11 @@ class InAFolder(unittest.TestCase):
             out=self.folder, root=self.folder, environment=lambda: None, ptxrun=None, manifest=None,
             cudart=lambda: None, gpus=[{"name": "a GPU", "driver": "1.2"}], revision=lambda: "abc")
 
-
-class Steps(InAFolder):
     def run_one(self, step, left=60):
         return running.run(step, self.machine, left)
 
+
+class Steps(InAFolder):
     def test_exit_status_and_last_words_decide(self):
         self.assertEqual(self.run_one(running.Step("one", ["true"])).outcome, "passed")
         failed = self.run_one(running.Step("two", ["sh", "-c", "echo too bad; exit 3"]))
@@ -125,14 +125,25 @@ class Reports(InAFolder):
         for other, wanted in ((0.854, None), (0.856, "85.00 % where ranks on the CPU have 85.60 %")):
             for path, value in zip(paths, (0.850, other)):
                 path.write_text(json.dumps({"test_accuracy": value, "parameters_hash": path.name, "transport": "tcp"}))
-            result = self.ended(figures.trained_alike(*paths))
+            result = self.run_one(running.Step("one", ["true"], figures.trained_alike(*paths)))
             self.assertEqual(result.outcome, "failed" if wanted else "passed", result.reason)
             self.assertIn(wanted or "", result.reason)
         paths[1].unlink()
-        self.assertIn("no run on the CPU", self.ended(figures.trained_alike(*paths)).reason)
+        alone = self.run_one(running.Step("one", ["true"], figures.trained_alike(*paths)))
+        self.assertEqual((alone.outcome, alone.figures["compared"][:3]), ("passed", "no:"))
 
-    def ended(self, read):
-        return running.run(running.Step("one", ["true"], read), self.machine, 60)
+    def test_a_program_that_failed_says_why_itself(self):
+        def wrong(_):
+            raise figures.Wrong("other words")
+        said = "echo no data here; echo tightwire: rank 0 ended with exit code 1; exit 1"
+        failed = self.run_one(running.Step("one", ["sh", "-c", said], wrong))
+        self.assertEqual((failed.outcome, failed.reason), ("failed", "exit status 1: no data here"))
+
+    def test_what_an_earlier_run_wrote_does_not_count(self):
+        path = self.folder / "old.json"
+        path.write_text('{"tests": 1, "failures": 0}')
+        result = self.run_one(running.Step("one", ["true"], figures.suite(path), writes=path))
+        self.assertEqual(result.outcome, "failed")
 
     def test_sanitizers_are_counted_by_their_last_words(self):
         self.assertEqual(figures.sanitizer("x\n========= ERROR SUMMARY: 3 errors\n"), {"errors": 3})
@@ -213,11 +224,11 @@ class Script(InAFolder):
     def test_ranks_that_share_a_gpu_must_be_told_apart(self):
         here = machine.Machine(SCRIPTS.parent, types.SimpleNamespace(
             out=self.folder, bin=pathlib.Path(BUILD), data_dir=None, ptxrun=pathlib.Path(PTXRUN_LIB)))
-        command = [here.program("tightwire"), "bench", "all_reduce", "--transport", "nccl", "-b", "4K", "-e", "4K"]
+        command = steps.reduced(here, self.folder / "rows.json", "nccl", "cuda:0", "4K")
         alone = [here.program("tightwire"), "launch", "-n", 2, "--", *command]
         for words, code in ((alone, 1), (steps.sharing(here, command), 0)):
-            done = subprocess.run(here.on_device(list(map(str, words))), env=here.environment(), text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            done = subprocess.run(here.on_device(list(map(str, words))), text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, env=dict(here.environment(), PTXRUN_DEVICES="2"))
             self.assertEqual(done.returncode, code, done.stdout)
             self.assertEqual("ranks 0 and 1 are on one GPU" in done.stdout, code == 1, done.stdout)
 

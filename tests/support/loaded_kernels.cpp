@@ -12,7 +12,7 @@ namespace {
 struct Kernels {
   std::mutex mutex;
   std::set<std::pair<int, const void*>> loaded;  // by device
-  std::size_t launches_of_others = 0;
+  std::size_t launches = 0, launches_of_others = 0;
 };
 
 Kernels& kernels() {
@@ -33,9 +33,9 @@ Function* real(Function*, const char* name) {
 
 }  // namespace
 
-std::size_t kernels_loaded() {
+std::size_t kernel_launches() {
   const std::lock_guard lock(kernels().mutex);
-  return kernels().loaded.size();
+  return kernels().launches;
 }
 
 std::size_t launches_that_load() {
@@ -60,6 +60,7 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* ke
   using namespace tw::test;
   {
     const std::lock_guard lock(kernels().mutex);
+    ++kernels().launches;
     if (!kernels().loaded.contains({current_device(), kernel})) ++kernels().launches_of_others;
   }
   return real(&cudaLaunchKernelExC, "cudaLaunchKernelExC")(config, kernel, parameters);

@@ -6,8 +6,8 @@
 
 namespace tw::test {
 
-/// Kernels that were loaded; launches of others. Since the program began, on any device; thread safe.
-std::size_t kernels_loaded();
+/// Launches of kernels, and those of kernels that were not loaded. Since the program began, on any device; thread safe.
+std::size_t kernel_launches();
 std::size_t launches_that_load();
 
 }  // namespace tw::test

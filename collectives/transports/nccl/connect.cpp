@@ -118,16 +118,24 @@ Cards exchange_cards(Bootstrap& bootstrap, const Library& library, std::uint32_t
   return {cards.front().id, sharing_of(cards)};
 }
 
+// NCCL says of ranks on one GPU that its usage is invalid, and in words that change from version to version why.
+std::string explained(const NcclError& error, const Library& library, const Cards& cards) {
+  const std::string words = error.what();
+  const bool refused = words.find(library.api->get_error_string(ncclInvalidUsage)) != std::string::npos;
+  return refused ? words + cards.sharing : words;
+}
+
 // Ranks that are not to come must not be waited for: the others hear why this one gives up.
-void join(NcclTransport& transport, const Cards& cards, Deadline deadline) {
+void join(NcclTransport& transport, const Library& library, const Cards& cards, Deadline deadline) {
   try {
     transport.join(cards.id, deadline);
   } catch (const PeerError& error) {
     transport.abort(error.rank(), error.what());
     throw;
   } catch (const NcclError& error) {
-    transport.abort(transport.rank(), error.what());
-    throw NcclError(error.what() + cards.sharing);
+    const std::string words = explained(error, library, cards);
+    transport.abort(transport.rank(), words);
+    throw NcclError(words);
   } catch (const std::exception& error) {
     transport.abort(transport.rank(), error.what());
     throw;
@@ -151,7 +159,7 @@ TransportPtr connect_nccl(Bootstrap& bootstrap, const SpecTerm& term, const Conn
   ConnectOptions control = options;
   control.transport = settings.control;
   auto transport = std::make_unique<NcclTransport>(connect_over(bootstrap, control), *library.api, place);
-  join(*transport, cards, deadline);
+  join(*transport, library, cards, deadline);
   return TransportPtr(transport.release());
 }
 

@@ -100,7 +100,8 @@ TEST_F(NcclTest, RanksOnOneGpuAreNamedWhereJoiningFails) {
     });
     const std::string pair = shared == alone ? "ranks 0 and 1" : "ranks 0 and 2";
     for (const std::string& result : results)
-      EXPECT_THAT(result, HasSubstr("invalid usage; its last words: joining was told to fail; " + pair + " are on one GPU"));
+      EXPECT_THAT(result,
+                  HasSubstr("invalid usage; its last words: joining was told to fail; " + pair + " are on one GPU"));
   }
 }
 

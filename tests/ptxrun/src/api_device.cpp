@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 #include "tests/ptxrun/src/runtime.hpp"
 
@@ -207,7 +208,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   if (!exists(device)) return call(cudaErrorInvalidDevice);
   *p = {};
   std::snprintf(p->name, sizeof p->name, "ptxrun (interpreted sm_90)");
-  std::snprintf(p->uuid.bytes, sizeof p->uuid.bytes, "ptxrun %d", device);
+  std::memcpy(p->uuid.bytes, &device, sizeof device);
   p->totalGlobalMem = 141ull << 30;
   p->sharedMemPerBlock = 48 * 1024;
   p->sharedMemPerBlockOptin = kMaxShared;
