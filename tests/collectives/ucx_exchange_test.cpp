@@ -6,6 +6,7 @@
 #include <deque>
 #include <latch>
 #include <optional>
+#include <ostream>
 
 #include <tightwire/error.hpp>
 
@@ -103,12 +104,11 @@ class Harming final : public TransportWrapper {
   std::deque<std::vector<std::byte>> sent_;
 };
 
-// What rank 1, whose frames lie on a device, ends with when a byte of each frame of rank 0 is harmed. It does not take
-// the step for good.
-std::string outcome_with_harm(const GroupSpec& spec, Harm harm) {
-  std::atomic<std::uint32_t> committed = 0;
+// What each rank ends with when a byte of each frame of rank 0 is harmed, the frames of the others lying on devices.
+// Rank 1 does not take the step for good unless it ends well.
+std::vector<std::string> outcomes_with_harm(const GroupSpec& spec, Harm harm) {
   auto transports = connect_group(spec);
-  std::string outcome;
+  std::vector<std::string> outcomes(spec.ranks);
   on_ranks(spec.ranks, [&](std::uint32_t rank) {
     GroupSpec own = spec;
     TransportPtr transport = std::move(transports[rank]);
@@ -118,19 +118,22 @@ std::string outcome_with_harm(const GroupSpec& spec, Harm harm) {
     }
     Member member(own, std::move(transport));
     Tensors tensors = gradients_of(spec.params, Values::gaussian, 1, rank);
+    bool committed = false;
     try {
-      if (member.step(1, tensors).committed && rank == 1) ++committed;
+      committed = member.step(1, tensors).committed;
       member.communicator().barrier(soon());
-      if (rank == 1) outcome = "fine";
+      outcomes[rank] = "fine";
     } catch (const PeerError& error) {
-      if (rank == 1) outcome = std::string("of a peer: ") + error.what();
+      outcomes[rank] = std::string("of a peer: ") + error.what();
     } catch (const Error& error) {
-      if (rank == 1) outcome = error.what();
+      outcomes[rank] = error.what();
     }
+    EXPECT_TRUE(rank != 1 || outcomes[rank] == "fine" || !committed) << outcomes[rank];
   });
-  EXPECT_TRUE(outcome == "fine" || committed == 0);
-  return outcome;
+  return outcomes;
 }
+
+std::string outcome_with_harm(const GroupSpec& spec, Harm harm) { return outcomes_with_harm(spec, harm)[1]; }
 
 TEST_P(UcxExchange, NamesRankAndChunkOfAFrameThatWasHarmed) {
   GroupSpec spec = group_on_devices(2, "identity", GetParam());
@@ -165,6 +168,43 @@ TEST_P(UcxExchange, MakesNoMeanOfAFrameThatWasHarmed) {
   EXPECT_NE(outcome_with_harm(spec, {30}).find("header or checksum"), std::string::npos);
   EXPECT_LE(UcxCuda::sent(), 1u);
 }
+
+// A ring's only chunk is harmed from rank 0 to rank 1, which alone can tell: what a rank passes on it seals anew.
+struct HarmedWay {
+  Hop hop;
+  std::uint32_t owner;
+  std::uint64_t sent;  // frames that leave a device until one is harmed
+};
+void PrintTo(const HarmedWay& way, std::ostream* out) {
+  *out << (way.hop == Hop::worker ? "a sum" : "a mean") << " of rank " << way.owner;
+}
+class UcxRing : public ::testing::TestWithParam<HarmedWay> {
+ protected:
+  void SetUp() override { UcxCuda::reset(true); }
+  void TearDown() override { EXPECT_EQ(UcxCuda::violations(), std::vector<std::string>()); }
+};
+
+TEST_P(UcxRing, PassesNoFrameOnThatWasHarmed) {
+  const auto [hop, owner, sent] = GetParam();
+  GroupSpec spec = group_on_devices(3, "identity", "ring");
+  spec.params.clear();
+  for (std::uint32_t id = 0; id < owner; ++id)  // the first shard of a parameter belongs to the rank of its number
+    spec.params.push_back({"empty " + std::to_string(id), id, 0, 1, DType::f32});
+  spec.params.push_back({"one shard", owner, 1, 32, DType::f32});
+  const auto outcomes = outcomes_with_harm(spec, {kFrameHeaderBytes + 3, hop});
+  const std::string source = std::to_string(hop == Hop::worker ? 0 : owner);  // means go by their owner's name
+  EXPECT_EQ(outcomes[1].find("frame from rank " + source + " (bucket 0, chunk 0) is corrupt"), 0u) << outcomes[1];
+  for (const std::uint32_t other : {0, 2}) {
+    EXPECT_EQ(outcomes[other].find("of a peer: "), 0u) << outcomes[other];
+    EXPECT_NE(outcomes[other].find("rank 1 gave up: " + outcomes[1]), std::string::npos) << outcomes[other];
+  }
+  EXPECT_EQ(UcxCuda::sent(), sent);
+}
+
+// Of those that rank 1 would pass on, make a mean of, and keep.
+INSTANTIATE_TEST_SUITE_P(All, UcxRing,
+                         ::testing::Values(HarmedWay{Hop::worker, 2, 0}, HarmedWay{Hop::owner, 0, 2},
+                                           HarmedWay{Hop::worker, 1, 1}, HarmedWay{Hop::owner, 2, 2}));
 
 // Frames of the others are on their way between devices then.
 TEST_P(UcxExchange, NamesARankThatLeftDuringAStep) {
