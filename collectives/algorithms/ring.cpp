@@ -85,7 +85,7 @@ class RingOperation final : public BucketOperation {
   bool send_ready_frames();
   void drop_finished_sends();
   bool is_consumed();
-  bool is_complete();
+  bool is_complete() const;
 
   Group& group_;
   const BucketPlan& plan_;
@@ -163,12 +163,9 @@ bool RingOperation::is_consumed() {
   return group_.reached(*all_added_);
 }
 
-// All work on the device comes before the mark of a frame, which it had reached when that was dropped.
-bool RingOperation::is_complete() {
-  if (!consumed_ || delivered_ != plan_.chunks().size() || !sends_.empty()) return false;
-  coder_.refuse_bad_frames();
-  return true;
-}
+// All work on the device comes before the mark of a frame, which it had reached when that was dropped; and a frame was
+// looked at before it counted as posted.
+bool RingOperation::is_complete() const { return consumed_ && delivered_ == plan_.chunks().size() && sends_.empty(); }
 
 bool RingOperation::add_to_arrived_sum() {
   for (Lane& lane : lanes_) {
