@@ -1,5 +1,5 @@
 // What a trainer holds: register parameters once, then each step hand buckets over as their gradients become ready and
-// end the step. After `end_step` says committed, every rank holds the same mean, bit for bit.
+// end the step. After `end_step` says committed, every rank that does not fail holds the same mean, bit for bit.
 //
 //   tw::Communicator comm(tw::connect(launch, options), options);
 //   comm.register_parameters(params, tw::plan_buckets(params, 4 << 20));
