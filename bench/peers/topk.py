@@ -1,4 +1,7 @@
-"""torch.topk of magnitudes on one thread: input bytes a second.   topk.py COUNT RATIO gaussian|laplace|ties|sparse"""
+"""torch.topk of magnitudes, on one thread or a GPU: input bytes a second.
+
+    topk.py COUNT RATIO gaussian|laplace|ties|sparse [cpu|cuda]
+"""
 import json
 import statistics
 import sys
@@ -22,17 +25,21 @@ def sample(count, family):
 
 
 def main():
-    count, ratio, family = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+    count, ratio, family, device = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], (sys.argv[4:] + ["cpu"])[0]
     torch.set_num_threads(1)
-    magnitudes = sample(count, family).abs()
+    magnitudes = sample(count, family).abs().to(device)
+    finish = torch.cuda.synchronize if device == "cuda" else lambda: None
     k = round(ratio * count)
     seconds = []
-    for _ in range(4):
+    for _ in range(4 if device == "cpu" else 20):
+        finish()
         begin = time.perf_counter()
         torch.topk(magnitudes, k, sorted=False)
+        finish()
         seconds.append(time.perf_counter() - begin)
     median = statistics.median(seconds[1:])
-    print(json.dumps({"count": count, "k": k, "data": family, "seconds": median, "gbps": 4 * count / median / 1e9}))
+    print(json.dumps({"count": count, "k": k, "data": family, "device": device, "torch": torch.__version__,
+                      "seconds": median, "gbps": 4 * count / median / 1e9}))
 
 
 main()

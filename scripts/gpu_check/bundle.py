@@ -48,7 +48,8 @@ def pack(root, folder, programs, data):
     folder.mkdir(parents=True)
     slice_data(data or DATA, folder / "data")
     archive_programs((programs or build(root)).resolve(), folder / manifest.ARCHIVE)
-    for name in ("scripts/gpu-check", "scripts/gpu_check", "tests/golden", "bench/ratios.csv", "LICENSE"):
+    for name in ("scripts/gpu-check", "scripts/gpu_check", "tests/golden", "bench/ratios.csv", "bench/peers/topk.py",
+                 "LICENSE"):
         copy(root / name, folder / name)
     return manifest.seal(folder, machine.revision_of(root))
 

@@ -53,6 +53,17 @@ def kernels(path):
     return figures
 
 
+def torch_topk(kernels_path):
+    """What bench/peers/topk.py printed, and how many times as fast the encode of as many elements was."""
+    def figures(text):
+        peer = json.loads(text.strip().splitlines()[-1])
+        runs = read(kernels_path)["benchmarks"] if kernels_path.exists() else []
+        name = "topk/encode/cuda/%d/" % peer["count"]
+        own = [run["median_us"] for run in runs if run["name"].startswith(name) and "median_us" in run]
+        return dict(peer, encode_is_times_as_fast=peer["seconds"] * 1e6 / own[0] if own else None)
+    return figures
+
+
 def codecs(path):
     def figures(_):
         keys = ("codec", "data", "count", "timed", "bits_per_element", "vnmse", "encode_gbps", "encode_ef_gbps",

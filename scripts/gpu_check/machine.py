@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 
 from gpu_check import manifest
@@ -130,6 +131,11 @@ class Machine:
         if command not in self.answers:
             self.answers[command] = output_of(command, env=self.environment(), cwd=self.root) or ""
         return self.answers[command]
+
+    def has_torch(self):
+        """Whether this Python has one that uses the GPU."""
+        asks = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+        return importlib.util.find_spec("torch") is not None and output_of([sys.executable, "-c", asks]) is not None
 
     def revision(self):
         if self.manifest:

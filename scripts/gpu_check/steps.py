@@ -2,6 +2,7 @@
 import json
 import re
 import shutil
+import sys
 
 from gpu_check import figures
 from gpu_check.running import Step
@@ -20,8 +21,8 @@ SHARING = 'NCCL_HOSTID=$TW_RANK NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_NET=S
 
 def steps_for(machine, only):
     """Those whose name the expression matches."""
-    steps = ([suite(machine, "kernels"), suite(machine, "compress"), kernels(machine), codecs(machine),
-              suite(machine, "exchange"), on_one_device(machine), over_nccl(machine)] +
+    steps = ([suite(machine, "kernels"), suite(machine, "compress"), kernels(machine), torch_topk(machine),
+              codecs(machine), suite(machine, "exchange"), on_one_device(machine), over_nccl(machine)] +
              [training(machine, name) for name in TRAINED] +
              [nccl_on_one_gpu(machine), training_on_cpu(machine), training_over_nccl(machine)] +
              [sanitized(machine, tool, layer) for tool in TOOLS for layer in TRIMMED])
@@ -56,6 +57,13 @@ def kernels(machine):
     command = [machine.program("kernels_benchmark"), "--benchmark_filter=" + some, "--benchmark_out=%s" % path]
     return Step("bench of kernels", machine.on_device(command), figures.kernels(path),
                 missing(machine, "kernels_benchmark"), writes=path)
+
+
+def torch_topk(machine):
+    encoded = result_file(machine, "kernels_benchmark")
+    command = [sys.executable, machine.root / "bench/peers/topk.py", 1 << 26, 0.01, "gaussian", "cuda"]
+    skip = "no torch with CUDA in this Python" if machine.ptxrun or not machine.has_torch() else ""
+    return Step("torch.topk of magnitudes", command, figures.torch_topk(encoded), skip)
 
 
 def codecs(machine):

@@ -145,6 +145,15 @@ class Reports(InAFolder):
         result = self.run_one(running.Step("one", ["true"], figures.suite(path), writes=path))
         self.assertEqual(result.outcome, "failed")
 
+    def test_the_peer_is_compared_with_the_encode_of_as_many(self):
+        path = self.folder / "kernels.json"
+        read = figures.torch_topk(path)
+        said = 'a warning\n{"count": 4096, "seconds": 0.001, "gbps": 1.0}\n'
+        self.assertIsNone(read(said)["encode_is_times_as_fast"])
+        rows = [{"name": "topk/encode/cuda/%d/iterations:30" % n, "median_us": n / 40.96} for n in (4096, 40960)]
+        path.write_text(json.dumps({"benchmarks": rows}))
+        self.assertAlmostEqual(read(said)["encode_is_times_as_fast"], 10)
+
     def test_sanitizers_are_counted_by_their_last_words(self):
         self.assertEqual(figures.sanitizer("x\n========= ERROR SUMMARY: 3 errors\n"), {"errors": 3})
         last = "=== RACECHECK SUMMARY: 2 hazards displayed (2 errors, 0 warnings)"
@@ -196,7 +205,7 @@ class Script(InAFolder):
                               stderr=subprocess.STDOUT)
 
     def test_runs_every_kind_of_step_under_ptxrun(self):
-        only = "contract of kernels|bench of|all_reduce|memcheck|CPU|training.*NCCL"
+        only = "contract of kernels|bench of|topk of|all_reduce|memcheck|CPU|training.*NCCL"
         done = self.check("--ptxrun", PTXRUN_LIB, "--only", only)
         self.assertEqual(done.returncode, 0, done.stdout)
         kept = json.loads((self.folder / "gpu-check.json").read_text())
@@ -204,6 +213,7 @@ class Script(InAFolder):
         nccl = "passed" if HAS_NCCL else "skipped"
         self.assertEqual(outcomes, {
             "contract of kernels": "passed", "bench of kernels": "passed", "bench of codecs": "passed",
+            "torch.topk of magnitudes": "skipped",
             "all_reduce of two ranks on one GPU": "passed", "all_reduce of two ranks over NCCL": nccl,
             "all_reduce of two NCCL ranks on one GPU": nccl, "training, two ranks on the CPU": "passed",
             "training, two NCCL ranks on one GPU": nccl, "memcheck of kernels": "skipped",
