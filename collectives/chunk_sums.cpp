@@ -2,6 +2,7 @@
 // are.
 #include "collectives/chunk_coder.hpp"
 #include "kernels/cast.hpp"
+#include "kernels/cuda/batch.hpp"
 #include "kernels/inspect.hpp"
 #include "kernels/reduce.hpp"
 
@@ -16,6 +17,17 @@ std::span<float> payload_of(Buffer& frame) { return floats_of(frame.bytes().subs
 // The values of one extent in it.
 std::span<float> body_of(const Chunk& chunk, std::size_t extent, Buffer& frame) {
   return floats_of(chunk.layout.body_room(frame.bytes(), extent)).first(chunk.layout.extents()[extent].count);
+}
+
+// All extents share the launches of what is done to each.
+template <class Work>
+void for_each_extent(const Exec& exec, const Chunk& chunk, Work work) {
+  cuda::BatchScope batch(exec);
+  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i) {
+    batch.begin_job();
+    work(i);
+  }
+  batch.close();
 }
 
 }  // namespace
@@ -40,7 +52,7 @@ bool ChunkCoder::sums_in_place(const Chunk& chunk) const {
 void ChunkCoder::inspect_gradient(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   group_.exec.status = &group_.status(Hop::worker);
-  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i) inspect(group_.exec, in_tensor(chunk, i));
+  for_each_extent(group_.exec, chunk, [&](std::size_t i) { inspect(group_.exec, in_tensor(chunk, i)); });
 }
 
 void ChunkCoder::add_in_place(const Chunk& chunk, std::uint32_t source, Message message) {
@@ -57,22 +69,22 @@ void ChunkCoder::add_in_place(const Chunk& chunk, std::uint32_t source, Message 
 
 void ChunkCoder::add_in_place(const Chunk& chunk, std::span<const float> values) {
   const PhaseTimer timer(group_.counters.decode_seconds);
-  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i) {
+  for_each_extent(group_.exec, chunk, [&](std::size_t i) {
     const std::span<float> tensor = in_tensor(chunk, i);
     accumulate(group_.exec, values.first(tensor.size()), tensor);
     values = values.subspan(tensor.size());
-  }
+  });
 }
 
 OwnFrame ChunkCoder::finish_in_place(const Chunk& chunk) {
   const PhaseTimer timer(group_.counters.encode_seconds);
   Scratch scratch(group_);
   const auto inputs = scratch.host.take<Input>(chunk.layout.extents().size());
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
+  for_each_extent(group_.exec, chunk, [&](std::size_t i) {
     const std::span<float> mean = in_tensor(chunk, i);
     divide(group_.exec, mean, static_cast<float>(group_.ranks()));
     inputs[i] = {chunk.layout.extents()[i].param, chunk.layout.extents()[i].first, mean};
-  }
+  });
   return encode_frame(chunk, inputs, Hop::owner, Use::sent);
 }
 
@@ -131,8 +143,9 @@ void ChunkCoder::add_gradient(const Chunk& chunk, OwnFrame& sum) {
   if (sums_in_place(chunk)) {
     inspect_gradient(chunk);
     const PhaseTimer timer(group_.counters.decode_seconds);
-    for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
+    for_each_extent(group_.exec, chunk, [&](std::size_t i) {
       accumulate(group_.exec, in_tensor(chunk, i), body_of(chunk, i, sum.encoded));
+    });
     return;
   }
   OwnFrame own = encode_unsealed(chunk);
@@ -145,8 +158,9 @@ void ChunkCoder::average_in_place(const Chunk& chunk, OwnFrame& sum) {
   inspect_gradient(chunk);
   const PhaseTimer timer(group_.counters.decode_seconds);
   group_.exec.status = &group_.status(Hop::owner);
-  for (std::size_t i = 0; i < chunk.layout.extents().size(); ++i)
+  for_each_extent(group_.exec, chunk, [&](std::size_t i) {
     average(group_.exec, in_tensor(chunk, i), static_cast<float>(group_.ranks()), body_of(chunk, i, sum.encoded));
+  });
 }
 
 void ChunkCoder::make_mean(const Chunk& chunk, OwnFrame& sum) {
